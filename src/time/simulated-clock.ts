@@ -1,5 +1,8 @@
 import type { Clock } from "./clock.ts";
 
+/** 2026-01-01T00:00:00Z: where simulated wall time begins unless told otherwise. */
+const SIMULATION_EPOCH_MS = 1_767_225_600_000;
+
 interface Sleeper {
   atMs: number;
   resolve: () => void;
@@ -11,7 +14,7 @@ export class SimulatedClock implements Clock {
   #wallOffsetMs: number;
   #sleepers: Sleeper[] = [];
 
-  constructor(wallMs: number = Date.UTC(2026, 0, 1)) {
+  constructor(wallMs: number = SIMULATION_EPOCH_MS) {
     this.#wallOffsetMs = wallMs;
   }
 
