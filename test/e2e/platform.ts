@@ -47,6 +47,8 @@ export interface PlatformOptions {
   /** Lines added to the configuration file. */
   readonly config?: string;
   readonly flags?: readonly string[];
+  /** Command that runs the platform, such as `taskset -c 0`; it must replace itself (exec). */
+  readonly prefix?: readonly string[];
 }
 
 async function childPid(pid: number): Promise<number | undefined> {
@@ -81,10 +83,13 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Plat
     "--log-format",
     "json",
   ];
-  const child = spawn(process.execPath, [...args, ...(options.flags ?? [])], {
-    cwd: ROOT,
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+  const [command = process.execPath, ...rest] = [
+    ...(options.prefix ?? []),
+    process.execPath,
+    ...args,
+    ...(options.flags ?? []),
+  ];
+  const child = spawn(command, rest, { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
   child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
   child.stderr.on("data", (chunk: Buffer) => (output += chunk.toString()));
@@ -167,6 +172,8 @@ export interface EncoderOptions {
   readonly video?: readonly string[] | null;
   readonly audio?: readonly string[] | null;
   readonly seconds?: number;
+  /** Command that runs ffmpeg, such as `taskset -c 1`. */
+  readonly prefix?: readonly string[];
 }
 
 /** Debian's ffmpeg as the encoder: test picture and tone, H.264 and AAC, in real time. */
@@ -182,7 +189,8 @@ export function startEncoder(options: EncoderOptions): Tool {
   if (audio !== null) args.push("-c:a", "aac", "-b:a", "96k", ...audio);
   if (seconds !== undefined) args.push("-t", String(seconds));
   args.push("-f", "flv", url);
-  return startTool("ffmpeg", args);
+  const [command = "ffmpeg", ...rest] = [...(options.prefix ?? []), "ffmpeg", ...args];
+  return startTool(command, rest);
 }
 
 /** Waits until the stream's multivariant playlist is served. */
