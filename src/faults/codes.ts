@@ -33,6 +33,8 @@ export const FAULT_CODES = {
   CONNECTION_LOST: "the connection was closed or reset by its peer",
   MEDIA_UNREADABLE: "a media file cannot be opened or decoded",
   NOT_CONFORMING: "a server's answer breaks the specification",
+  DATA_DIR_BUSY: "another process works on the same data folder",
+  KEY_MANAGED: "the stream is declared in the configuration file and is changed there",
 } as const;
 
 /** A stable code of {@link FAULT_CODES}. */

@@ -1,0 +1,102 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import type { FaultCode } from "#faults/codes.ts";
+import { Fault } from "#faults/fault.ts";
+import { type Store, VERSION_ABSENT } from "./ports.ts";
+
+/** How the contract opens a store: `open` twice without `reset` between gives the same data. */
+export interface StoreSubject {
+  open(): Promise<Store>;
+  reset(): Promise<void>;
+}
+
+async function codeOf(work: Promise<unknown>): Promise<FaultCode | "none" | "foreign"> {
+  try {
+    await work;
+    return "none";
+  } catch (error) {
+    return error instanceof Fault ? error.code : "foreign";
+  }
+}
+
+/** What every adapter of {@link Store} must do. */
+export function storeContract(adapter: string, subject: StoreSubject): void {
+  describe(`the store contract: ${adapter}`, () => {
+    let store: Store;
+    beforeEach(async () => {
+      await subject.reset();
+      store = await subject.open();
+    });
+    afterEach(() => store.close());
+
+    test("gives back what was put, with versions that grow by one", async () => {
+      const value = { title: "Finale ⚽", keys: [{ sha256: "00ff", until: null }], live: true, n: 1.5 };
+      expect(await store.streams.get("main")).toBeUndefined();
+      expect(await store.streams.put("main", value, VERSION_ABSENT)).toBe(1);
+      expect(await store.streams.get("main")).toEqual({ name: "main", version: 1, value });
+      expect(await store.streams.put("main", [], 1)).toBe(2);
+      expect(await store.streams.get("main")).toEqual({ name: "main", version: 2, value: [] });
+    });
+
+    test("refuses a change that was made from an older version", async () => {
+      await store.streams.put("main", 1, VERSION_ABSENT);
+      await store.streams.put("main", 2, 1);
+      expect(await codeOf(store.streams.put("main", 3, 1))).toBe("STORE_CONFLICT");
+      expect(await codeOf(store.streams.put("main", 3, VERSION_ABSENT))).toBe("STORE_CONFLICT");
+      expect(await codeOf(store.streams.put("other", 3, 7))).toBe("STORE_CONFLICT");
+      expect(await codeOf(store.streams.remove("main", 1))).toBe("STORE_CONFLICT");
+      expect((await store.streams.get("main"))?.value).toBe(2);
+    });
+
+    test("lets exactly one of many concurrent writers win", async () => {
+      await store.streams.put("main", 0, VERSION_ABSENT);
+      const codes = await Promise.all([1, 2, 3, 4].map((n) => codeOf(store.streams.put("main", n, 1))));
+      expect(codes.filter((code) => code === "none")).toHaveLength(1);
+      expect(codes.filter((code) => code === "STORE_CONFLICT")).toHaveLength(3);
+      expect((await store.streams.get("main"))?.version).toBe(2);
+    });
+
+    test("lists by name and keeps kinds apart", async () => {
+      for (const name of ["b", "a-1", "a_1", "a", "z"]) await store.streams.put(name, name, VERSION_ABSENT);
+      await store.settings.put("a", "setting", VERSION_ABSENT);
+      expect((await store.streams.list()).map((record) => record.name)).toEqual(["a", "a-1", "a_1", "b", "z"]);
+      expect(await store.settings.list()).toEqual([{ name: "a", version: 1, value: "setting" }]);
+    });
+
+    test("forgets what was removed and takes the name again", async () => {
+      await store.streams.put("main", 1, VERSION_ABSENT);
+      await store.streams.remove("main", 1);
+      expect(await store.streams.get("main")).toBeUndefined();
+      expect(await store.streams.list()).toEqual([]);
+      expect(await store.streams.put("main", 2, VERSION_ABSENT)).toBe(1);
+    });
+
+    test("keeps one checkpoint per stream, the last", () => {
+      expect(store.checkpoints.load("main")).toBeUndefined();
+      store.checkpoints.save("main", "one");
+      store.checkpoints.save("side", "other");
+      store.checkpoints.save("main", "two");
+      expect(store.checkpoints.load("main")).toBe("two");
+      store.checkpoints.remove("main");
+      store.checkpoints.remove("main");
+      expect(store.checkpoints.load("main")).toBeUndefined();
+      expect(store.checkpoints.load("side")).toBe("other");
+    });
+
+    test("still has everything when it is opened again", async () => {
+      await store.streams.put("main", { a: 1 }, VERSION_ABSENT);
+      store.checkpoints.save("main", "checkpoint");
+      store.close();
+      store.close();
+      store = await subject.open();
+      expect((await store.streams.get("main"))?.value).toEqual({ a: 1 });
+      expect(store.checkpoints.load("main")).toBe("checkpoint");
+    });
+
+    test("gives values back that no one can confuse with SQL", async () => {
+      const name = `'; DROP TABLE records; --`;
+      await store.streams.put(name, name, VERSION_ABSENT);
+      expect((await store.streams.get(name))?.value).toBe(name);
+      expect(await store.streams.list()).toHaveLength(1);
+    });
+  });
+}

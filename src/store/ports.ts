@@ -1,0 +1,62 @@
+/**
+ * What a store of the platform can do. Records are JSON values with a version that grows by one with each change; every change names the version
+ * it was made from, so that two writers never overwrite each other unseen.
+ */
+
+/** What a record may hold. */
+export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
+
+/** A record as it is stored. */
+export interface StoredRecord {
+  readonly name: string;
+  /** From 1; grows by one with each change. */
+  readonly version: number;
+  readonly value: Json;
+}
+
+/** Expected version of a record that must not exist yet. */
+export const VERSION_ABSENT = 0;
+
+/** Records of one kind, by name. Methods reject with Fault `STORE_FAILED` or `DISK_FULL` when the store cannot read or write. */
+export interface RecordTable {
+  get(name: string): Promise<StoredRecord | undefined>;
+  /** All records in the order of their names (by code unit). */
+  list(): Promise<StoredRecord[]>;
+  /**
+   * Writes `value` if the record still has `expectedVersion` ({@link VERSION_ABSENT}: if there is none) and gives the new version.
+   * @throws Fault `STORE_CONFLICT` otherwise.
+   */
+  put(name: string, value: Json, expectedVersion: number): Promise<number>;
+  /** Removes the record if it still has `expectedVersion`. @throws Fault `STORE_CONFLICT` otherwise. */
+  remove(name: string, expectedVersion: number): Promise<void>;
+}
+
+/**
+ * The gate's last words per stream. Synchronous, because a cut is announced only after its checkpoint is written;
+ * last writer wins, because a stream has one gate.
+ */
+export interface CheckpointTable {
+  /** @throws Fault `STORE_FAILED`. */
+  load(stream: string): string | undefined;
+  /** @throws Fault `STORE_FAILED` or `DISK_FULL`. */
+  save(stream: string, checkpoint: string): void;
+  /** Does nothing when there is none. @throws Fault `STORE_FAILED` or `DISK_FULL`. */
+  remove(stream: string): void;
+}
+
+/** Everything that outlives a process. */
+export interface Store {
+  readonly streams: RecordTable;
+  readonly settings: RecordTable;
+  readonly checkpoints: CheckpointTable;
+  /** Idempotent; nothing may be called afterwards. */
+  close(): void;
+}
+
+/** Small secrets that must be readable again, such as the admin token that the start banner shows. */
+export interface SecretFiles {
+  read(name: string): Promise<string | undefined>;
+  /** Replaces the secret as a whole. @throws Fault `DATA_DIR_UNUSABLE` or `DISK_FULL`. */
+  write(name: string, value: string): Promise<void>;
+  remove(name: string): Promise<void>;
+}

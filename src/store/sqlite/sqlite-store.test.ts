@@ -1,0 +1,149 @@
+import { afterAll, describe, expect, test } from "bun:test";
+import { spawnSync } from "node:child_process";
+import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { Fault } from "#faults/fault.ts";
+import { storeContract } from "#store/contract.ts";
+import { openSecretFiles } from "#store/files/secret-files.ts";
+import { lockDataFolder } from "./data-lock.ts";
+import { openSqliteStore } from "./sqlite-store.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "grandstand-store-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function faultOf(work: () => unknown): Fault {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof Fault) return error;
+    throw error;
+  }
+  throw new Error("nothing was thrown");
+}
+
+storeContract("SQLite", {
+  open: async () => openSqliteStore(join(folder, "contract.db")),
+  reset: async () => {
+    for (const ending of ["", "-wal", "-shm"]) rmSync(join(folder, `contract.db${ending}`), { force: true });
+  },
+});
+
+describe("the SQLite store", () => {
+  test("keeps the database to its own user and makes missing folders", () => {
+    const path = join(folder, "a", "b", "grandstand.db");
+    openSqliteStore(path).close();
+    expect(statSync(join(folder, "a", "b")).mode & 0o077).toBe(0);
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+  });
+
+  test("says that a file which is no database is damaged, and what to do", () => {
+    const path = join(folder, "garbage.db");
+    writeFileSync(path, "this is not a database, it is a shopping list: ".repeat(30));
+    const fault = faultOf(() => openSqliteStore(path));
+    expect(fault.code).toBe("STORE_FAILED");
+    expect(fault.message).toBe(`the database ${path} is damaged`);
+    expect(fault.hint).toContain("Restore the file from a backup");
+  });
+
+  test("refuses a database of a newer version instead of guessing", () => {
+    const path = join(folder, "newer.db");
+    const database = new DatabaseSync(path);
+    database.exec("PRAGMA user_version = 99");
+    database.close();
+    const fault = faultOf(() => openSqliteStore(path));
+    expect(fault.message).toBe(`the database ${path} was written by a newer version of Grandstand`);
+  });
+
+  test("gives up on a lock that another program keeps", () => {
+    const path = join(folder, "locked.db");
+    const store = openSqliteStore(path);
+    const other = new DatabaseSync(path);
+    other.exec("BEGIN IMMEDIATE");
+    const fault = faultOf(() => store.checkpoints.save("main", "x"));
+    expect(fault.code).toBe("STORE_FAILED");
+    expect(fault.message).toBe(`the database ${path} is locked by another program`);
+    other.exec("ROLLBACK");
+    store.checkpoints.save("main", "y");
+    expect(store.checkpoints.load("main")).toBe("y");
+    other.close();
+    store.close();
+  });
+
+  test("says so when the data folder's parent is a file", () => {
+    const path = join(folder, "file");
+    writeFileSync(path, "");
+    const fault = faultOf(() => openSqliteStore(join(path, "data", "grandstand.db")));
+    expect(fault.code).toBe("DATA_DIR_UNUSABLE");
+    expect(fault.message).toContain("cannot be used");
+  });
+
+  test("tells a full disk, keeps what it had, and goes on when there is room again", () => {
+    const path = join(folder, "full.db");
+    const script = join(folder, "fill.ts");
+    writeFileSync(
+      script,
+      `import { openSqliteStore } from ${JSON.stringify(join(import.meta.dir, "sqlite-store.ts"))};
+       process.on("SIGXFSZ", () => undefined);
+       const store = openSqliteStore(${JSON.stringify(path)});
+       let saved = -1;
+       try { for (let i = 0; i < 10000; i++) { store.checkpoints.save("main", String(i).padEnd(2000, ".")); saved = i; } }
+       catch (error) { console.log(JSON.stringify({ code: error.code, message: error.message, saved, has: Number.parseInt(store.checkpoints.load("main")) })); }`,
+    );
+    // RLIMIT_FSIZE (in blocks of 1024 bytes) is a disk that fills up without needing a mount.
+    const { stdout, stderr } = spawnSync(
+      "bash",
+      ["-c", `trap '' XFSZ; ulimit -f 600; exec "$0" "$1"`, process.execPath, script],
+      {
+        encoding: "utf8",
+        cwd: join(import.meta.dir, "..", "..", ".."),
+      },
+    );
+    expect(stderr).toBe("");
+    const seen = JSON.parse(stdout) as { code: string; message: string; saved: number; has: number };
+    expect(seen.code).toBe("DISK_FULL");
+    expect(seen.saved).toBeGreaterThan(0);
+    expect(seen.has).toBe(seen.saved);
+    const store = openSqliteStore(path);
+    expect(Number.parseInt(store.checkpoints.load("main") ?? "", 10)).toBe(seen.saved);
+    store.checkpoints.save("main", "after");
+    expect(store.checkpoints.load("main")).toBe("after");
+    store.close();
+  });
+});
+
+describe("the lock of a data folder", () => {
+  test("lets one holder in at a time and is free again after a kill -9", () => {
+    const lock = lockDataFolder(folder, 0);
+    const fault = faultOf(() => lockDataFolder(folder, 0));
+    expect(fault.code).toBe("DATA_DIR_BUSY");
+    expect(fault.message).toBe(`the data folder ${folder} is in use by another Grandstand`);
+    lock.release();
+    const script = join(folder, "hold.ts");
+    writeFileSync(
+      script,
+      `import { lockDataFolder } from ${JSON.stringify(join(import.meta.dir, "data-lock.ts"))};
+       lockDataFolder(${JSON.stringify(folder)}, 0);
+       process.kill(process.pid, "SIGKILL");`,
+    );
+    const { signal } = spawnSync(process.execPath, [script], { cwd: join(import.meta.dir, "..", "..", "..") });
+    expect(signal).toBe("SIGKILL");
+    lockDataFolder(folder, 0).release();
+  });
+});
+
+describe("secret files", () => {
+  test("can be read by their owner only, and are replaced as a whole", async () => {
+    const secrets = openSecretFiles(join(folder, "secrets"));
+    expect(await secrets.read("admin-token")).toBeUndefined();
+    await secrets.write("admin-token", "one");
+    await secrets.write("admin-token", "two");
+    expect(await secrets.read("admin-token")).toBe("two");
+    expect(statSync(join(folder, "secrets", "admin-token")).mode & 0o777).toBe(0o600);
+    chmodSync(join(folder, "secrets"), 0o700);
+    await secrets.remove("admin-token");
+    await secrets.remove("admin-token");
+    expect(await secrets.read("admin-token")).toBeUndefined();
+  });
+});
