@@ -1,0 +1,40 @@
+import { type AdminToken, openAdminToken } from "./admin-token.ts";
+import { Catalogue, type CatalogueOptions } from "./catalogue.ts";
+import type { StreamSettings } from "./stream-settings.ts";
+
+/** A stream as the configuration file declares it. */
+export interface DeclaredStream {
+  readonly name: string;
+  readonly key: string;
+  readonly title: string;
+  readonly settings: StreamSettings;
+}
+
+/** What {@link startControl} needs. */
+export interface ControlOptions extends CatalogueOptions {
+  readonly declared: readonly DeclaredStream[];
+  /** From the configuration; absent: kept in the data folder. */
+  readonly adminToken?: string;
+}
+
+/** The catalogue and the admin token of a running platform. */
+export interface Control {
+  readonly catalogue: Catalogue;
+  readonly adminToken: AdminToken;
+}
+
+/** Stream that the first start makes when none is declared. */
+export const FIRST_STREAM = "main";
+
+/**
+ * Loads the catalogue, brings declared streams up to date and, when there is no stream at all, makes {@link FIRST_STREAM} with a random key.
+ * @throws Fault `STORE_FAILED`, `DISK_FULL`, `DATA_DIR_UNUSABLE`, `CONFIG_INVALID`.
+ */
+export async function startControl(options: ControlOptions): Promise<Control> {
+  const catalogue = new Catalogue(options);
+  await catalogue.load();
+  await catalogue.synchronise(options.declared);
+  if (catalogue.list().length === 0) await catalogue.addReadable(FIRST_STREAM);
+  const adminToken = await openAdminToken(options.secrets, options.adminToken);
+  return { catalogue, adminToken };
+}
