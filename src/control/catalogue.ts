@@ -104,7 +104,7 @@ export class Catalogue {
   }
 
   #hold(stream: StreamRecord): void {
-    for (const key of this.#streams.get(stream.name)?.keys ?? []) this.#index.remove(key);
+    for (const key of this.#streams.get(stream.name)?.keys ?? []) this.#index.remove(stream.name, key);
     this.#streams.set(stream.name, stream);
     for (const key of stream.keys) this.#index.add(stream.name, key);
   }
@@ -263,7 +263,7 @@ export class Catalogue {
     const { name } = stream;
     await this.#options.store.streams.remove(name, stream.version);
     this.#streams.delete(name);
-    for (const key of stream.keys) this.#index.remove(key);
+    for (const key of stream.keys) this.#index.remove(name, key);
     this.#options.observer.event("info", "stream.removed", { stream: name });
     this.#expel(name, `the stream ${name} was removed`);
     this.#keyInUse.delete(name);
@@ -284,7 +284,7 @@ export class Catalogue {
       if (stream.managedBy === "file" && !names.has(stream.name)) await this.#remove(stream);
     }
     // All declared streams let go of their old keys first, so that two may swap theirs.
-    for (const name of names) for (const key of this.#streams.get(name)?.keys ?? []) this.#index.remove(key);
+    for (const name of names) for (const key of this.#streams.get(name)?.keys ?? []) this.#index.remove(name, key);
     for (const { name, key, title, settings } of declared) {
       const stored = this.#streams.get(name);
       if (stored === undefined) {

@@ -33,8 +33,10 @@ export class KeyIndex {
     return true;
   }
 
-  remove(key: KeyRecord): void {
-    this.#byTag.delete(this.#tag(Buffer.from(key.sha256, "hex")));
+  /** Does nothing when another stream holds the key by now. */
+  remove(stream: string, key: KeyRecord): void {
+    const tag = this.#tag(Buffer.from(key.sha256, "hex"));
+    if (this.#byTag.get(tag)?.stream === stream) this.#byTag.delete(tag);
   }
 
   /** The stream that holds this key, whoever asks. */
