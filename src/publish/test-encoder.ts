@@ -1,0 +1,153 @@
+import { FFmpegError, Frame } from "node-av/lib";
+import { AV_PIX_FMT_YUV420P } from "node-av/constants";
+import { Fault } from "#faults/fault.ts";
+import { MICROS_PER_SECOND } from "#time/ticks.ts";
+import { systemClock } from "#time/system-clock.ts";
+import { AAC_FRAME_SAMPLES, AudioEncoder, type EncodedAudio } from "./audio-encoder.ts";
+import { emit } from "./encoder-output.ts";
+import type { EncoderTrack } from "./encoder-wire.ts";
+import type { TestSettings } from "./source.ts";
+import { TestPicture } from "./test-picture.ts";
+import { fillTestTone } from "./test-tone.ts";
+import { VideoEncoder } from "./video-encoder.ts";
+
+/** A source that is later than this leaves pictures out rather than fall behind the clock. */
+const LATE_MS_MAX = 500;
+const CODEC_NAMES = { avc: "h264", hevc: "hevc", av1: "av1" } as const;
+
+function tracksOf(settings: TestSettings): EncoderTrack[] {
+  const tracks: EncoderTrack[] = [];
+  if (settings.video) {
+    tracks.push({
+      kind: "video",
+      codec: CODEC_NAMES[settings.codec],
+      width: settings.width,
+      height: settings.height,
+      frameRate: settings.frameRate.num / settings.frameRate.den,
+      bitrate: settings.videoBitrate,
+    });
+  }
+  if (settings.audio) {
+    const { sampleRate, channels } = settings;
+    tracks.push({ kind: "audio", codec: "aac", bitrate: settings.audioBitrate, sampleRate, channels });
+  }
+  return tracks;
+}
+
+/** Draws, encodes and emits the test picture and sound in real time until the process is told to end. */
+export async function runTestEncoder(settings: TestSettings): Promise<void> {
+  if (!settings.video && !settings.audio) {
+    throw new Fault("CONFIG_INVALID", "neither video nor audio is wanted", { hint: "leave one of them on" });
+  }
+  const { width, height, frameRate, sampleRate, channels } = settings;
+  await emit({ kind: "tracks", tracks: tracksOf(settings) });
+  const video = settings.video ? await VideoEncoder.open({ ...settings, bitrate: settings.videoBitrate }) : undefined;
+  const audio = settings.audio
+    ? await AudioEncoder.open({ sampleRate, channels, bitrate: settings.audioBitrate })
+    : undefined;
+  if (video !== undefined) await emit({ kind: "config", track: 0, config: video.extraData });
+  if (audio !== undefined) await emit({ kind: "config", track: video === undefined ? 0 : 1, config: audio.extraData });
+
+  const source = new TestSource(settings, video, audio, width, height);
+  const frameMs = (1000 * frameRate.den) / frameRate.num;
+  const startMs = systemClock.nowMs();
+  for (let n = 0; ; n++) {
+    const aheadMs = startMs + n * frameMs - systemClock.nowMs();
+    if (aheadMs > 0) await systemClock.sleep(aheadMs);
+    else if (aheadMs < -LATE_MS_MAX) n = Math.floor((systemClock.nowMs() - startMs) / frameMs);
+    await source.advance(n);
+  }
+}
+
+class TestSource {
+  readonly #settings: TestSettings;
+  readonly #video: VideoEncoder | undefined;
+  readonly #audio: AudioEncoder | undefined;
+  readonly #picture: TestPicture;
+  readonly #frame = new Frame();
+  readonly #tone = new Float32Array(AAC_FRAME_SAMPLES);
+  readonly #startWallMs = Math.floor(systemClock.wallMs());
+  readonly #utcOffsetMs = -new Date().getTimezoneOffset() * 60_000;
+  readonly #frameMicros: number;
+  #samplesDone = 0;
+  /** Shifts all times so that the first decode time is 0; known with the first picture (B-frames make it negative). */
+  #originMicros: number | undefined;
+  #earlyAudio: EncodedAudio[] = [];
+
+  constructor(
+    settings: TestSettings,
+    video: VideoEncoder | undefined,
+    audio: AudioEncoder | undefined,
+    width: number,
+    height: number,
+  ) {
+    this.#settings = settings;
+    this.#video = video;
+    this.#audio = audio;
+    this.#picture = new TestPicture(width, height);
+    this.#frameMicros = (MICROS_PER_SECOND * settings.frameRate.den) / settings.frameRate.num;
+    if (video === undefined) this.#originMicros = 0;
+    this.#frame.alloc();
+    this.#frame.format = AV_PIX_FMT_YUV420P;
+    this.#frame.width = width;
+    this.#frame.height = height;
+    FFmpegError.throwIfError(this.#frame.getBuffer(0), "allocate a picture");
+  }
+
+  /** Emits picture `n` and the sound up to it. */
+  async advance(n: number): Promise<void> {
+    const untilMicros = n * this.#frameMicros;
+    if (this.#audio !== undefined) await this.#sound(this.#audio, untilMicros);
+    if (this.#video !== undefined) await this.#show(this.#video, n);
+  }
+
+  async #show(video: VideoEncoder, n: number): Promise<void> {
+    const frame = this.#frame;
+    FFmpegError.throwIfError(frame.makeWritable(), "reuse a picture");
+    const [luma, cb, cr] = frame.data ?? [];
+    const [lumaStride, chromaStride] = frame.linesize;
+    if (
+      luma === undefined ||
+      cb === undefined ||
+      cr === undefined ||
+      lumaStride === undefined ||
+      chromaStride === undefined
+    ) {
+      throw new Fault("MEDIA_UNREADABLE", "the picture buffer has no planes");
+    }
+    const wallMs = Math.round(this.#startWallMs + (n * this.#frameMicros) / 1000);
+    this.#picture.draw({ luma, lumaStride, cb, cr, chromaStride }, n, wallMs, this.#utcOffsetMs);
+    frame.pts = BigInt(n);
+    for (const picture of video.encode(frame)) {
+      this.#originMicros ??= picture.dts * this.#frameMicros;
+      for (const early of this.#earlyAudio.splice(0)) await this.#emitAudio(early);
+      await emit({
+        kind: "frame",
+        track: 0,
+        keyframe: picture.keyframe,
+        dtsMicros: picture.dts * this.#frameMicros - this.#originMicros,
+        ptsOffsetMicros: (picture.pts - picture.dts) * this.#frameMicros,
+        payload: picture.payload,
+      });
+    }
+  }
+
+  async #sound(audio: AudioEncoder, untilMicros: number): Promise<void> {
+    const rate = this.#settings.sampleRate;
+    while (((this.#samplesDone + AAC_FRAME_SAMPLES) * MICROS_PER_SECOND) / rate <= untilMicros) {
+      fillTestTone(this.#tone, this.#samplesDone, rate, this.#startWallMs);
+      this.#samplesDone += AAC_FRAME_SAMPLES;
+      for (const unit of audio.encode(this.#tone)) await this.#emitAudio(unit);
+    }
+  }
+
+  async #emitAudio(unit: EncodedAudio): Promise<void> {
+    if (this.#originMicros === undefined) {
+      this.#earlyAudio.push(unit);
+      return;
+    }
+    const dtsMicros = (unit.pts * MICROS_PER_SECOND) / this.#settings.sampleRate - this.#originMicros;
+    const track = this.#video === undefined ? 0 : 1;
+    await emit({ kind: "frame", track, keyframe: true, dtsMicros, ptsOffsetMicros: 0, payload: unit.payload });
+  }
+}
