@@ -1,0 +1,217 @@
+import { isIP } from "node:net";
+import { z } from "zod";
+import { ADMIN_TOKEN_CHARACTERS_MAX, ADMIN_TOKEN_CHARACTERS_MIN } from "#control/admin-token.ts";
+import { isDeclarableKey, KEY_ALLOWED } from "#control/stream-key.ts";
+import { isStreamName, STREAM_NAME_ALLOWED } from "#control/stream-name.ts";
+import { LATENCIES, type Latency, SETTING_BOUNDS } from "#control/stream-settings.ts";
+import { choice, decimal, KEY_FACTS, onOff, text, whole } from "./config-keys.ts";
+
+const PORT = { min: 1, max: 65_535 } as const;
+
+function isHost(value: string): boolean {
+  return isIP(value) !== 0 || /^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/.test(value);
+}
+
+function isWebUrl(value: string): boolean {
+  return URL.canParse(value) && ["http:", "https:"].includes(new URL(value).protocol);
+}
+
+const path = { allowed: "the path of a file", matches: /^[^\0]+$/, placeholder: "PATH" };
+
+const tls = z.strictObject({
+  cert: text({
+    ...path,
+    description: "PEM certificate chain; with it and `tls.key` the platform speaks HTTPS and RTMPS too.",
+  }).optional(),
+  key: text({ ...path, description: "PEM private key of the certificate, without a passphrase." }).optional(),
+  httpsPort: whole({ ...PORT, description: "TCP port for HTTPS, used when a certificate is given." }).default(8443),
+  rtmpsPort: whole({ ...PORT, description: "TCP port for RTMPS, used when a certificate is given." }).default(1936),
+  http3: onOff({ description: "HTTP/3 on the UDP port of the same number as `tls.httpsPort`. Experimental." }).default(
+    false,
+  ),
+});
+
+const limits = z.strictObject({
+  publishers: whole({ min: 1, max: 10_000, description: "Encoders on air at the same time." }).default(1000),
+  connections: whole({ min: 1, max: 100_000, description: "RTMP and RTMPS connections, publishing or not." }).default(
+    2000,
+  ),
+  connectionsPerAddress: whole({
+    min: 1,
+    max: 100_000,
+    description: "RTMP and RTMPS connections from one address.",
+  }).default(200),
+  requestsInFlight: whole({
+    min: 10,
+    max: 200_000,
+    description: "HTTP requests being answered, parked ones included; more are answered 503.",
+  }).default(50_000),
+});
+
+const site = z.strictObject({
+  name: text({
+    description: "What the pages call themselves.",
+    allowed: "a text of 1 to 60 characters",
+    matches: /^[^\p{C}]{1,60}$/u,
+  }).default("Grandstand"),
+  accent: text({
+    description: "Accent colour of the pages.",
+    allowed: "a CSS colour such as #2fbf71 or oklch(0.78 0.19 150)",
+    matches: /^(#[0-9a-fA-F]{3,8}|[a-z]{3,30}|(rgb|hsl|oklch|oklab|lab|lch)\([0-9.,%/ a-z-]{1,60}\))$/,
+    placeholder: "COLOUR",
+  }).optional(),
+  logo: text({ ...path, description: "Picture shown in place of the name: SVG or PNG." }).optional(),
+});
+
+const bounds = SETTING_BOUNDS;
+const latencyText = "How close to live: `lowest` (500 ms parts), `low` (1 s parts) or `normal` (no parts).";
+
+/** 0 is a value of its own here: no parts. */
+const partMs = z
+  .number()
+  .refine((value) => value === 0 || (value >= bounds.partMs.min && value <= bounds.partMs.max))
+  .describe("Duration of a part; overrides what `latency` says. 0: no parts.")
+  .register(KEY_FACTS, {
+    kind: "number",
+    description: "Duration of a part in milliseconds; overrides what `latency` says. 0: no parts.",
+    allowed: `a number from ${bounds.partMs.min} to ${bounds.partMs.max}, or 0`,
+    placeholder: "MS",
+  });
+
+const segmentSeconds = decimal({
+  ...bounds.segmentSeconds,
+  description: "Duration of a segment in seconds. Best a multiple of the encoder's keyframe interval.",
+  placeholder: "S",
+});
+const graceSeconds = decimal({
+  ...bounds.graceSeconds,
+  description: "How long a broadcast waits for its encoder to come back, in seconds, before it is over.",
+  placeholder: "S",
+});
+
+const stream = z.strictObject({
+  name: text({ description: "Name in the watch page's address.", allowed: STREAM_NAME_ALLOWED, matches: isStreamName }),
+  key: text({ description: "Stream key.", allowed: KEY_ALLOWED, matches: isDeclarableKey, isSecret: true }),
+  title: text({
+    description: "What viewers read.",
+    allowed: "a text of at most 200 characters",
+    matches: /^[^\p{C}]{0,200}$/u,
+  }).default(""),
+  latency: choice(LATENCIES, { description: latencyText }).optional(),
+  segmentSeconds: segmentSeconds.optional(),
+  partMs: partMs.optional(),
+  graceSeconds: graceSeconds.optional(),
+});
+
+const root = z.strictObject({
+  host: text({
+    description: "Address to listen on: 0.0.0.0 (every one), 127.0.0.1 (this machine only) or one of this machine's.",
+    allowed: "an IP address or host name of this machine",
+    matches: isHost,
+    placeholder: "ADDRESS",
+  }).default("0.0.0.0"),
+  httpPort: whole({ ...PORT, description: "TCP port for pages, players and the API.", placeholder: "PORT" }).default(
+    8080,
+  ),
+  rtmpPort: whole({ ...PORT, description: "TCP port for encoders.", placeholder: "PORT" }).default(1935),
+  tls: tls.prefault({}),
+  dataDir: text({
+    description: "Folder for the database and the secrets. Made when it is missing.",
+    allowed: "the path of a folder",
+    matches: /^[^\0]+$/,
+    placeholder: "PATH",
+  }).default("./data"),
+  publicUrl: text({
+    description: "Address under which viewers reach the platform, when a proxy or CDN stands in front.",
+    allowed: "a URL that begins with http:// or https://",
+    matches: isWebUrl,
+    placeholder: "URL",
+  }).optional(),
+  adminToken: text({
+    description: "Token for the API and the admin page. Without it, one is made and kept in the data folder.",
+    allowed: `${ADMIN_TOKEN_CHARACTERS_MIN} to ${ADMIN_TOKEN_CHARACTERS_MAX} printable characters without spaces`,
+    matches: new RegExp(`^[\\x21-\\x7e]{${ADMIN_TOKEN_CHARACTERS_MIN},${ADMIN_TOKEN_CHARACTERS_MAX}}$`),
+    isSecret: true,
+    placeholder: "TOKEN",
+  }).optional(),
+  logFormat: choice(["pretty", "json"], { description: "How events are printed: for people or for programs." }).default(
+    "pretty",
+  ),
+  logLevel: choice(["debug", "info", "warn", "error"], {
+    description: "The least important events that are printed.",
+  }).default("info"),
+  latency: choice(LATENCIES, { description: latencyText }).default("lowest"),
+  segmentSeconds: segmentSeconds.default(2),
+  partMs: partMs.optional(),
+  windowSeconds: decimal({
+    min: 10,
+    max: 3600,
+    description: "How far back a viewer can go, in seconds. It is kept in memory.",
+    placeholder: "S",
+  }).default(60),
+  graceSeconds: graceSeconds.default(60),
+  limits: limits.prefault({}),
+  site: site.prefault({}),
+  streams: z
+    .array(stream)
+    .max(1000)
+    .describe(
+      "Streams declared here are managed here: the API cannot change them. With none, the first start makes `main`.",
+    )
+    .register(KEY_FACTS, {
+      kind: "list",
+      description:
+        "Streams declared here are managed here: the API cannot change them. With none, the first start makes `main`.",
+      allowed: "a list of at most 1000 streams, each with name and key",
+    })
+    .default([]),
+});
+
+/** A stream that the configuration file declares. */
+export interface DeclaredStreamConfig {
+  readonly name: string;
+  readonly key: string;
+  readonly title: string;
+  readonly latency?: Latency | undefined;
+  readonly segmentSeconds?: number | undefined;
+  readonly partMs?: number | undefined;
+  readonly graceSeconds?: number | undefined;
+}
+
+/** The configuration as every part of the program takes it: complete and valid. What each key means stands in its schema. */
+export interface Config {
+  readonly host: string;
+  readonly httpPort: number;
+  readonly rtmpPort: number;
+  readonly tls: {
+    readonly cert?: string | undefined;
+    readonly key?: string | undefined;
+    readonly httpsPort: number;
+    readonly rtmpsPort: number;
+    readonly http3: boolean;
+  };
+  readonly dataDir: string;
+  readonly publicUrl?: string | undefined;
+  readonly adminToken?: string | undefined;
+  readonly logFormat: "pretty" | "json";
+  readonly logLevel: "debug" | "info" | "warn" | "error";
+  readonly latency: Latency;
+  readonly segmentSeconds: number;
+  readonly partMs?: number | undefined;
+  readonly windowSeconds: number;
+  readonly graceSeconds: number;
+  readonly limits: {
+    readonly publishers: number;
+    readonly connections: number;
+    readonly connectionsPerAddress: number;
+    readonly requestsInFlight: number;
+  };
+  readonly site: { readonly name: string; readonly accent?: string | undefined; readonly logo?: string | undefined };
+  readonly streams: readonly DeclaredStreamConfig[];
+}
+
+/** The whole configuration. Flags, environment variables, the file, `--help`, the reference page and the JSON Schema all come from here. */
+export const configSchema: z.ZodType<Config> = root;
+
+/** One entry below `streams`. */
+export const streamSchema: z.ZodType<DeclaredStreamConfig> = stream;

@@ -1,0 +1,186 @@
+import { existsSync, readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import type { z } from "zod";
+import { Fault } from "#faults/fault.ts";
+import { type ConfigKey, keysOf } from "./config-keys.ts";
+import { type Config, configSchema, streamSchema } from "./config-schema.ts";
+import { readEnvironment, readFileText, readFlags, type SourceValues, suggestion } from "./config-sources.ts";
+
+/** File that is read from the working folder when it is there and no other is named. */
+const DEFAULT_FILE = "grandstand.yaml";
+/** Names the configuration file. */
+const CONFIG_FLAG = "--config";
+const CONFIG_VARIABLE = "GRANDSTAND_CONFIG";
+
+/** All keys of the configuration in the order of the schema. */
+export const CONFIG_KEYS: readonly ConfigKey[] = keysOf(configSchema);
+
+/** Where a configuration comes from. */
+export interface ConfigInput {
+  readonly flags: readonly string[];
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
+/** Everything that is wrong with a configuration, one sentence each. */
+export class ConfigFault extends Fault {
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super("CONFIG_INVALID", problems.join("\n"), { hint: "grandstand --help lists every key." });
+    this.problems = problems;
+  }
+}
+
+function configPath(input: ConfigInput): string | undefined {
+  const index = input.flags.findIndex((flag) => flag === CONFIG_FLAG || flag.startsWith(`${CONFIG_FLAG}=`));
+  const flag = input.flags[index];
+  if (flag !== undefined) return flag === CONFIG_FLAG ? input.flags[index + 1] : flag.slice(CONFIG_FLAG.length + 1);
+  const variable = input.environment[CONFIG_VARIABLE];
+  if (variable !== undefined && variable !== "") return variable;
+  return existsSync(DEFAULT_FILE) ? DEFAULT_FILE : undefined;
+}
+
+function readFile(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const why =
+      code === "ENOENT" ? "there is no such file" : code === "EISDIR" ? "it is a folder" : (error as Error).message;
+    throw new Fault("CONFIG_UNREADABLE", `the configuration file ${path} cannot be read: ${why}`, {
+      at: path,
+      cause: error,
+      hint: "Name the right file with --config.",
+    });
+  }
+}
+
+function shown(value: unknown): string {
+  const written = JSON.stringify(value) ?? String(value);
+  return written.length > 80 ? `${written.slice(0, 80)}…` : written;
+}
+
+function place(tree: Record<string, unknown>, path: readonly string[], value: unknown): void {
+  const [head = "", ...rest] = path;
+  if (rest.length === 0) {
+    tree[head] = value;
+    return;
+  }
+  tree[head] ??= {};
+  place(tree[head] as Record<string, unknown>, rest, value);
+}
+
+type Places = ReadonlyMap<string, { readonly value: unknown; readonly place: string }>;
+
+function at(value: unknown, path: readonly PropertyKey[]): unknown {
+  let node = value;
+  for (const step of path) node = (node as Record<PropertyKey, unknown> | undefined)?.[step];
+  return node;
+}
+
+function streamProblem(issue: z.core.$ZodIssue, tree: unknown, from: string): string[] {
+  const [, position, word] = issue.path;
+  if (typeof position !== "number") {
+    return [
+      `streams = ${shown(at(tree, ["streams"]))} (${from}): must be a list of at most 1000 streams, each with name and key`,
+    ];
+  }
+  const name = `streams[${position}]`;
+  const keys = keysOf(streamSchema);
+  if (issue.code === "unrecognized_keys") {
+    const known = keys.map((key) => key.name);
+    return issue.keys.map((key) => `${name}.${key} (${from}): there is no such key${suggestion(key, known)}`);
+  }
+  const key = keys.find((candidate) => candidate.name === word);
+  if (key === undefined)
+    return [`${name} = ${shown(at(tree, issue.path))} (${from}): must be a stream with name and key`];
+  const value = at(tree, issue.path);
+  if (value === undefined) return [`${name}.${key.name} (${from}): is missing`];
+  return [
+    `${name}.${key.name} = ${key.facts.isSecret === true ? "(hidden)" : shown(value)} (${from}): must be ${key.facts.allowed}`,
+  ];
+}
+
+/** One sentence per wrong value, naming key, value, source and what is allowed. */
+function problemsOf(error: z.ZodError, tree: unknown, places: Places): string[] {
+  const problems = new Set<string>();
+  for (const issue of error.issues) {
+    const key = CONFIG_KEYS.find((candidate) => candidate.path.every((word, i) => issue.path[i] === word));
+    if (key === undefined) {
+      problems.add(`${issue.path.join(".")}: ${issue.message}`);
+      continue;
+    }
+    const from = places.get(key.name)?.place ?? "default";
+    if (key.facts.kind === "list") {
+      for (const problem of streamProblem(issue, tree, from)) problems.add(problem);
+      continue;
+    }
+    const value = key.facts.isSecret === true ? "(hidden)" : shown(at(tree, key.path));
+    problems.add(`${key.name} = ${value} (${from}): must be ${key.facts.allowed}`);
+  }
+  return [...problems];
+}
+
+/** Rules between keys. */
+function crossProblems(config: Config): string[] {
+  const problems: string[] = [];
+  const { tls } = config;
+  const hasTls = tls.cert !== undefined && tls.key !== undefined;
+  if ((tls.cert === undefined) !== (tls.key === undefined)) {
+    const [have, lack] = tls.cert === undefined ? ["key", "cert"] : ["cert", "key"];
+    problems.push(`tls.${lack} is missing: tls.${have} is set, and one is of no use without the other`);
+  }
+  if (tls.http3 && !hasTls) problems.push("tls.http3 = true: HTTP/3 needs tls.cert and tls.key");
+  const ports: [string, number][] = [
+    ["httpPort", config.httpPort],
+    ["rtmpPort", config.rtmpPort],
+    ...(hasTls
+      ? ([
+          ["tls.httpsPort", tls.httpsPort],
+          ["tls.rtmpsPort", tls.rtmpsPort],
+        ] as [string, number][])
+      : []),
+  ];
+  ports.forEach(([name, port], i) => {
+    const other = ports.slice(0, i).find(([, taken]) => taken === port)?.[0];
+    if (other !== undefined) problems.push(`${name} = ${port}: ${other} uses that port already`);
+  });
+  if (config.windowSeconds < 3 * config.segmentSeconds) {
+    problems.push(
+      `windowSeconds = ${config.windowSeconds}: must be at least three segments, ${3 * config.segmentSeconds} with segmentSeconds = ${config.segmentSeconds}`,
+    );
+  }
+  const isTooLong = config.partMs !== undefined && config.partMs > config.segmentSeconds * 1000;
+  if (isTooLong)
+    problems.push(`partMs = ${config.partMs}: must not be longer than a segment (${config.segmentSeconds * 1000} ms)`);
+  const seen = new Set<string>();
+  for (const { name } of config.streams) {
+    if (seen.has(name)) problems.push(`streams: two streams have the name ${name}`);
+    seen.add(name);
+  }
+  return problems;
+}
+
+/**
+ * Puts defaults, the file, the environment and the flags together, each over the one before, and checks everything before anything is done.
+ * @throws ConfigFault with every problem; Fault `CONFIG_UNREADABLE` when the file cannot be read or is not YAML.
+ */
+export function loadConfig(input: ConfigInput): Config {
+  const flags = readFlags(input.flags, CONFIG_KEYS, [CONFIG_FLAG]);
+  const environment = readEnvironment(input.environment, CONFIG_KEYS, [CONFIG_VARIABLE]);
+  const path = configPath(input);
+  const file: SourceValues =
+    path === undefined ? { values: new Map(), problems: [] } : readFileText(readFile(path), path, CONFIG_KEYS);
+  const places = new Map([...file.values, ...environment.values, ...flags.values]);
+  const tree: Record<string, unknown> = {};
+  for (const [name, { value }] of places) place(tree, name.split("."), value);
+  const parsed = configSchema.safeParse(tree);
+  const problems = [...file.problems, ...environment.problems, ...flags.problems];
+  if (!parsed.success) throw new ConfigFault([...problems, ...problemsOf(parsed.error, tree, places)]);
+  problems.push(...crossProblems(parsed.data));
+  if (problems.length > 0) throw new ConfigFault(problems);
+  return { ...parsed.data, dataDir: resolve(parsed.data.dataDir) };
+}
+
+/** Facts of the keys of one declared stream, for the reference page. */
+export const STREAM_KEYS: readonly ConfigKey[] = keysOf(streamSchema);
