@@ -35,6 +35,8 @@ export const FAULT_CODES = {
   NOT_CONFORMING: "a server's answer breaks the specification",
   DATA_DIR_BUSY: "another process works on the same data folder",
   KEY_MANAGED: "the stream is declared in the configuration file and is changed there",
+  INTERNAL: "a bug of ours ended a session or a request",
+  NODE_CRASHED: "the node process ended unexpectedly",
 } as const;
 
 /** A stable code of {@link FAULT_CODES}. */

@@ -1,0 +1,24 @@
+/** Crashes in a row that were close together. */
+export interface RestartHistory {
+  readonly crashes: number;
+}
+
+/** A process that lived this long has recovered: its next crash counts as the first, milliseconds. */
+const RECOVERED_MS = 30_000;
+/** Crashes close together that are answered at once. */
+const IMMEDIATE_CRASHES = 3;
+/** First pause, milliseconds; doubled at each further crash. */
+const PAUSE_MS = 250;
+/** Longest pause between a crash and the next start, milliseconds. */
+const PAUSE_MS_MAX = 10_000;
+
+/** When to start again after a crash of a process that lived `aliveMs`: at once at first, later and later when it crashes again and again. */
+export function nextRestart(
+  history: RestartHistory,
+  aliveMs: number,
+): { readonly history: RestartHistory; readonly delayMs: number } {
+  const crashes = aliveMs >= RECOVERED_MS ? 1 : history.crashes + 1;
+  const extra = crashes - IMMEDIATE_CRASHES;
+  const delayMs = extra <= 0 ? 0 : Math.min(PAUSE_MS_MAX, PAUSE_MS * 2 ** (extra - 1));
+  return { history: { crashes }, delayMs };
+}
