@@ -1,0 +1,104 @@
+import { type AddressInfo, createServer as createPlainServer, type Server, type Socket } from "node:net";
+import { createServer as createTlsServer, type Server as TlsServer } from "node:tls";
+import { Fault } from "#faults/fault.ts";
+
+/** Where to listen. */
+export interface ListenAddress {
+  readonly host: string;
+  /** 0 takes a free port. */
+  readonly port: number;
+}
+
+/** A certificate chain and its private key, both PEM text. */
+export interface TlsIdentity {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** A TLS handshake must be over so soon, in milliseconds. */
+const TLS_HANDSHAKE_MS = 5000;
+const BACKLOG_CONNECTIONS = 4096;
+
+/** An open port. */
+export interface Listener {
+  readonly host: string;
+  readonly port: number;
+  /** New connections use this from now on. @throws Fault `TLS_UNUSABLE`; the old one then stays. */
+  replaceIdentity(identity: TlsIdentity): void;
+  /** Stops listening; open connections stay. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens a port; with `identity` it speaks TLS.
+ * @throws Fault `PORT_IN_USE`, `PORT_FORBIDDEN`, `TLS_UNUSABLE`.
+ */
+export async function listen(
+  address: ListenAddress,
+  onSocket: (socket: Socket) => void,
+  identity?: TlsIdentity,
+): Promise<Listener> {
+  const server = identity === undefined ? createPlainServer() : tlsServer(identity);
+  server.on(identity === undefined ? "connection" : "secureConnection", (socket: Socket) => {
+    socket.setNoDelay(true);
+    onSocket(socket);
+  });
+  await opened(server, address);
+  const port = (server.address() as AddressInfo).port;
+  return {
+    host: address.host,
+    port,
+    replaceIdentity: (next) => replace(server, next),
+    close: () => new Promise((resolve) => server.close(() => resolve())),
+  };
+}
+
+function opened(server: Server, { host, port }: ListenAddress): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (error: Error & { code?: string }) => reject(listenFault(error, host, port)));
+    server.listen({ host, port, backlog: BACKLOG_CONNECTIONS }, () => resolve());
+  });
+}
+
+function listenFault(error: Error & { code?: string }, host: string, port: number): Fault {
+  if (error.code === "EADDRINUSE") {
+    return new Fault("PORT_IN_USE", `port ${port} on ${host} is in use`, {
+      at: port,
+      hint: "Stop the other program or choose another port in the configuration.",
+      cause: error,
+    });
+  }
+  return new Fault("PORT_FORBIDDEN", `cannot listen on port ${port} of ${host} (${error.code ?? error.message})`, {
+    at: port,
+    hint: "Choose a port above 1023 and an address of this machine.",
+    cause: error,
+  });
+}
+
+function tlsServer(identity: TlsIdentity): TlsServer {
+  try {
+    return createTlsServer({ ...identity, handshakeTimeout: TLS_HANDSHAKE_MS });
+  } catch (error) {
+    throw tlsFault(error);
+  }
+}
+
+function replace(server: Server, identity: TlsIdentity): void {
+  if (!("setSecureContext" in server)) return;
+  try {
+    (server as TlsServer).setSecureContext({ ...identity });
+  } catch (error) {
+    throw tlsFault(error);
+  }
+}
+
+function tlsFault(error: unknown): Fault {
+  return new Fault(
+    "TLS_UNUSABLE",
+    `the certificate or key cannot be used (${error instanceof Error ? error.message : String(error)})`,
+    {
+      hint: "Give a PEM certificate chain and the PEM private key that belongs to it.",
+      cause: error,
+    },
+  );
+}
