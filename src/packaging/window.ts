@@ -1,3 +1,4 @@
+import type { EndReason } from "#link/record.ts";
 import type { Track } from "#media/track.ts";
 
 /** One CMAF chunk: `moof` + `mdat`, published as an LL-HLS partial segment. Immutable. */
@@ -17,6 +18,8 @@ export interface Part {
 export interface Segment {
   readonly number: number;
   readonly startDts: number;
+  /** Earliest presentation time among the frames of the first part, in ticks: what `EXT-X-PROGRAM-DATE-TIME` and DASH's timeline name. */
+  readonly presentationStart: number;
   /** Ticks of all whole parts so far; of the whole segment when sealed. */
   readonly duration: number;
   readonly parts: readonly Part[];
@@ -26,8 +29,14 @@ export interface Segment {
   /** A discontinuity lies between the segment before and this one. */
   readonly discontinuity: boolean;
   readonly discontinuitySequence: number;
-  /** Nothing of this segment arrived in this track; it is announced as `EXT-X-GAP`. */
+  /**
+   * This segment did not arrive whole in this track; it is announced as `EXT-X-GAP`. Parts that were published before the loss was known stay
+   * retrievable; {@link duration} is the time between the cuts around it.
+   */
   readonly gap: boolean;
+  /** Frames and bytes of all whole parts so far. */
+  readonly frameCount: number;
+  readonly sizeBytes: number;
   /** Name of the init segment it needs. */
   readonly initName: string;
   /** All of it, in one array. Only when sealed. */
@@ -48,4 +57,30 @@ export interface WindowTrack {
   readonly segments: readonly Segment[];
   /** Number of the first segment the playlist lists; older ones are still served until their retention is over. */
   readonly firstListedSegment: number;
+  /** Grows with each change visible in this track's own playlist (rendition reports of other tracks apart). */
+  readonly version: number;
+  /** The encoder no longer sends this track; its playlist is closed. */
+  readonly retired: boolean;
+}
+
+/** The parameters that are fixed for a whole timeline, as every playlist and manifest states them. */
+export interface WindowParameters {
+  readonly timelineId: string;
+  /** Nominal segment duration in microseconds. */
+  readonly segmentDurationMicros: number;
+  readonly targetDurationSeconds: number;
+  /** Part target in microseconds; 0 where the stream has no parts. */
+  readonly partTargetMicros: number;
+  /** Listed past in microseconds. */
+  readonly windowMicros: number;
+}
+
+/** What a renderer reads: the state of all tracks between two applied records. */
+export interface WindowSnapshot {
+  readonly parameters: WindowParameters;
+  readonly tracks: readonly WindowTrack[];
+  track(name: string): WindowTrack | undefined;
+  readonly ended: EndReason | undefined;
+  /** Stream time at which the period of this discontinuity sequence starts, microseconds; 0 where its beginning was not seen. */
+  periodStartMicros(discontinuitySequence: number): number;
 }

@@ -1,0 +1,142 @@
+import { assert } from "#faults/fault.ts";
+import type { Segment, WindowSnapshot, WindowTrack } from "#packaging/window.ts";
+import { microsToTicks } from "#time/ticks.ts";
+import { renderPartInformation } from "./part-information.ts";
+import { expectedPart, renderPreloadHint } from "./preload-hint.ts";
+import { renderRenditionReport, renditionReport } from "./rendition-report.ts";
+import { renderBlock, sealedBlock } from "./segment-block.ts";
+import { renderServerControl, serverControl } from "./server-control.ts";
+import { renderSkip } from "./skip.ts";
+
+/** Value of `_HLS_skip`. There are no date ranges, so both give the same text. */
+export type SkipRequest = "YES" | "v2";
+
+/** What a media playlist may be asked for. */
+export interface MediaPlaylistOptions {
+  /** Ask for a delta update; given where it is offered, else the whole playlist is. RFC 8216bis §6.2.5.1. */
+  readonly skip?: SkipRequest;
+}
+
+/** Protocol versions: `EXT-X-MAP` without I-frames-only needs 6, `EXT-X-SKIP` 9. RFC 8216bis §8. */
+const VERSION = 6;
+const VERSION_WITH_SKIP = 9;
+/** Parts are listed this many target durations from the end. RFC 8216bis §6.2.2. */
+const PARTS_LISTED_TARGETS = 3;
+
+/** What of a track its playlist lists. */
+interface Listing {
+  readonly segments: readonly Segment[];
+  /** Position of the first listed segment in `segments`. */
+  readonly from: number;
+  /** End of the last listed segment or part, in ticks. */
+  readonly endTicks: number;
+}
+
+function listing(track: WindowTrack): Listing {
+  const { segments } = track;
+  const first = segments[0];
+  const last = segments.at(-1);
+  return {
+    segments,
+    from: first === undefined ? 0 : track.firstListedSegment - first.number,
+    endTicks: last === undefined ? 0 : last.startDts + last.duration,
+  };
+}
+
+/**
+ * The media playlist of a track as of now. A concatenation of prepared text: only the growing segment, and the one whose parts are being
+ * unlisted, are rendered anew. RFC 8216bis §4.4.3, §6.2.
+ */
+export function renderMediaPlaylist(
+  window: WindowSnapshot,
+  trackName: string,
+  options: MediaPlaylistOptions = {},
+): string {
+  const track = window.track(trackName);
+  assert(track !== undefined, `the window has a track ${trackName}`);
+  const listed = listing(track);
+  const over = window.ended !== undefined || track.retired;
+  const skipped = options.skip === undefined || over ? 0 : skippableSegments(window, track, listed);
+  return (
+    renderHead(window, track, listed, skipped) +
+    renderSegments(window, track, listed, skipped) +
+    (over ? "#EXT-X-ENDLIST\n" : renderLiveEdge(window, track))
+  );
+}
+
+function renderHead(window: WindowSnapshot, track: WindowTrack, listed: Listing, skipped: number): string {
+  const { parameters } = window;
+  const first = listed.segments[listed.from];
+  // The count includes the discontinuity before a segment, and the tag of the first listed one still stands in the playlist.
+  const sequence = first === undefined ? 0 : first.discontinuitySequence - (first.discontinuity ? 1 : 0);
+  return (
+    `#EXTM3U\n#EXT-X-VERSION:${skipped > 0 ? VERSION_WITH_SKIP : VERSION}\n` +
+    `#EXT-X-TARGETDURATION:${parameters.targetDurationSeconds}\n` +
+    renderServerControl(serverControl(parameters)) +
+    (parameters.partTargetMicros > 0 ? renderPartInformation(parameters.partTargetMicros) : "") +
+    `#EXT-X-MEDIA-SEQUENCE:${track.firstListedSegment}\n#EXT-X-DISCONTINUITY-SEQUENCE:${Math.max(0, sequence)}\n` +
+    (allIndependent(listed) ? "#EXT-X-INDEPENDENT-SEGMENTS\n" : "")
+  );
+}
+
+/** Whether every listed segment can be decoded by itself: what `EXT-X-INDEPENDENT-SEGMENTS` claims. RFC 8216bis §4.4.2.1. */
+function allIndependent(listed: Listing): boolean {
+  for (let i = listed.from; i < listed.segments.length; i++) {
+    if (!(listed.segments[i] as Segment).independent) return false;
+  }
+  return true;
+}
+
+/** Segments that lie wholly beyond the skip boundary, counted from the oldest listed one. */
+function skippableSegments(window: WindowSnapshot, track: WindowTrack, listed: Listing): number {
+  const { canSkipUntilMicros } = serverControl(window.parameters);
+  if (canSkipUntilMicros === 0) return 0;
+  const boundary = listed.endTicks - microsToTicks(canSkipUntilMicros, track.track.timescale);
+  let count = 0;
+  for (let i = listed.from; i < listed.segments.length; i++) {
+    const segment = listed.segments[i] as Segment;
+    if (!segment.sealed || segment.startDts + segment.duration > boundary) break;
+    count++;
+  }
+  return count;
+}
+
+function renderSegments(window: WindowSnapshot, track: WindowTrack, listed: Listing, skipped: number): string {
+  const { parameters } = window;
+  const partsFrom = listed.endTicks - PARTS_LISTED_TARGETS * parameters.targetDurationSeconds * track.track.timescale;
+  let text = skipped > 0 ? renderSkip(skipped) : "";
+  let mapName = "";
+  for (let i = listed.from + skipped; i < listed.segments.length; i++) {
+    const segment = listed.segments[i] as Segment;
+    if (!segment.sealed && segment.parts.length === 0) break;
+    const block = segment.sealed ? sealedBlock(segment, track, parameters) : renderBlock(segment, track, parameters);
+    text += block.discontinuity;
+    if (segment.initName !== mapName && !segment.gap) {
+      mapName = segment.initName;
+      text += `#EXT-X-MAP:URI="${mapName}"\n`;
+    }
+    text += block.dateTime;
+    if (segment.startDts >= partsFrom) text += block.allParts;
+    else if (segment.startDts + segment.duration > partsFrom) {
+      for (const [index, part] of segment.parts.entries()) {
+        if (part.startDts >= partsFrom) text += block.parts[index] ?? "";
+      }
+    }
+    text += block.tail;
+  }
+  return text;
+}
+
+/** The hint for what comes next, and how far the other renditions are. RFC 8216bis §4.4.5.3, §4.4.5.4. */
+function renderLiveEdge(window: WindowSnapshot, track: WindowTrack): string {
+  const { parameters } = window;
+  if (parameters.partTargetMicros === 0) return "";
+  const expected = expectedPart(track, parameters);
+  let text = expected === undefined ? "" : renderPreloadHint(parameters.timelineId, expected);
+  for (const other of window.tracks) {
+    if (other === track) continue;
+    const report = renditionReport(other, true);
+    if (report !== undefined) text += renderRenditionReport(report);
+  }
+  return text;
+}
