@@ -64,19 +64,19 @@ export class AudioEncoder {
     return this.#context.extraData ?? new Uint8Array(0);
   }
 
-  /** Encodes {@link AAC_FRAME_SAMPLES} samples, the same for each channel. Access units before time 0 (the encoder's priming) are left out. */
-  encode(samples: Float32Array): EncodedAudio[] {
+  /**
+   * Encodes {@link AAC_FRAME_SAMPLES} samples of each channel; one plane serves all channels. Access units before time 0 (the encoder's
+   * priming) are left out.
+   */
+  encode(planes: readonly Float32Array[]): EncodedAudio[] {
     const frame = this.#frame;
     FFmpegError.throwIfError(frame.makeWritable(), "reuse an audio frame");
-    const bytes = new Uint8Array(samples.buffer, samples.byteOffset, samples.byteLength);
-    for (const plane of frame.data ?? []) plane.set(bytes);
+    for (const [channel, target] of (frame.data ?? []).entries()) {
+      const samples = planes[channel] ?? planes[0];
+      if (samples !== undefined) target.set(new Uint8Array(samples.buffer, samples.byteOffset, samples.byteLength));
+    }
     frame.pts = BigInt(this.#samples);
-    this.#samples += samples.length;
-    return this.encodeFrame(frame);
-  }
-
-  /** Encodes a frame made elsewhere with its own `pts` in samples, or drains the encoder with `null`. */
-  encodeFrame(frame: Frame | null): EncodedAudio[] {
+    this.#samples += AAC_FRAME_SAMPLES;
     FFmpegError.throwIfError(this.#context.sendFrameSync(frame), "encode audio");
     const units: EncodedAudio[] = [];
     while (this.#context.receivePacketSync(this.#packet) >= 0) {

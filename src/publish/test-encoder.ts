@@ -1,5 +1,5 @@
 import { FFmpegError, Frame } from "node-av/lib";
-import { AV_PIX_FMT_YUV420P } from "node-av/constants";
+import { AV_PICTURE_TYPE_I, AV_PICTURE_TYPE_NONE, AV_PIX_FMT_YUV420P } from "node-av/constants";
 import { Fault } from "#faults/fault.ts";
 import { MICROS_PER_SECOND } from "#time/ticks.ts";
 import { systemClock } from "#time/system-clock.ts";
@@ -49,6 +49,7 @@ export async function runTestEncoder(settings: TestSettings): Promise<void> {
   if (audio !== undefined) await emit({ kind: "config", track: video === undefined ? 0 : 1, config: audio.extraData });
 
   const source = new TestSource(settings, video, audio, width, height);
+  process.stdin.on("data", () => source.requestKeyframe());
   const frameMs = (1000 * frameRate.den) / frameRate.num;
   const startMs = systemClock.nowMs();
   for (let n = 0; ; n++) {
@@ -73,6 +74,7 @@ class TestSource {
   /** Shifts all times so that the first decode time is 0; known with the first picture (B-frames make it negative). */
   #originMicros: number | undefined;
   #earlyAudio: EncodedAudio[] = [];
+  #keyframeWanted = false;
 
   constructor(
     settings: TestSettings,
@@ -92,6 +94,11 @@ class TestSource {
     this.#frame.width = width;
     this.#frame.height = height;
     FFmpegError.throwIfError(this.#frame.getBuffer(0), "allocate a picture");
+  }
+
+  /** Makes the next picture a key frame. */
+  requestKeyframe(): void {
+    this.#keyframeWanted = true;
   }
 
   /** Emits picture `n` and the sound up to it. */
@@ -118,6 +125,8 @@ class TestSource {
     const wallMs = Math.round(this.#startWallMs + (n * this.#frameMicros) / 1000);
     this.#picture.draw({ luma, lumaStride, cb, cr, chromaStride }, n, wallMs, this.#utcOffsetMs);
     frame.pts = BigInt(n);
+    frame.pictType = this.#keyframeWanted ? AV_PICTURE_TYPE_I : AV_PICTURE_TYPE_NONE;
+    this.#keyframeWanted = false;
     for (const picture of video.encode(frame)) {
       this.#originMicros ??= picture.dts * this.#frameMicros;
       for (const early of this.#earlyAudio.splice(0)) await this.#emitAudio(early);
@@ -137,7 +146,7 @@ class TestSource {
     while (((this.#samplesDone + AAC_FRAME_SAMPLES) * MICROS_PER_SECOND) / rate <= untilMicros) {
       fillTestTone(this.#tone, this.#samplesDone, rate, this.#startWallMs);
       this.#samplesDone += AAC_FRAME_SAMPLES;
-      for (const unit of audio.encode(this.#tone)) await this.#emitAudio(unit);
+      for (const unit of audio.encode([this.#tone])) await this.#emitAudio(unit);
     }
   }
 

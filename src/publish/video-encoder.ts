@@ -44,12 +44,14 @@ function optionsOf(settings: VideoEncoderSettings): Record<string, string> {
     case "avc":
       return {
         preset: "superfast",
+        forced_idr: "1",
         ...(bframes === 0 ? { tune: "zerolatency" } : {}),
         "x264-params": `${gop}:b-adapt=0:rc-lookahead=0:sync-lookahead=0:sliced-threads=0:force-cfr=1`,
       };
     case "hevc":
       return {
         preset: "ultrafast",
+        forced_idr: "1",
         ...(bframes === 0 ? { tune: "zerolatency" } : {}),
         "x265-params": `${gop}:b-adapt=0:rc-lookahead=${Math.max(1, bframes + 1)}:frame-threads=1:log-level=none`,
       };

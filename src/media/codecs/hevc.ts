@@ -1,8 +1,9 @@
 import { ByteReader } from "#bytes/reader.ts";
+import { ByteWriter } from "#bytes/writer.ts";
 import type { VideoConfig } from "#media/track.ts";
 import { configInvalid, parsing } from "./codec-error.ts";
 import { parseHevcSps } from "./hevc-sps.ts";
-import type { NalLengthSize } from "./nal.ts";
+import { type NalLengthSize, splitAnnexB, startsWithStartCode, withoutEmulationPrevention } from "./nal.ts";
 
 /** Byte of the record that holds the size of the samples' NAL lengths in its two low bits. */
 const LENGTH_SIZE_AT = 21;
@@ -81,12 +82,46 @@ export function hevcCodecsOf(record: HevcRecord): string {
   return `hvc1.${space}${record.profileIdc}.${reversed.toString(16).toUpperCase()}.${tier}${record.levelIdc}${tail}`;
 }
 
+const VPS = 32;
+const SPS = 33;
+const PPS = 34;
+
+/** Writes `hvcC` contents with 4-byte lengths of NAL units in any order; others than parameter sets are left out. @throws ProtocolError `CODEC_CONFIG_INVALID`. */
+export function buildHevcRecord(units: readonly Uint8Array[]): Uint8Array {
+  const ofType = (type: number): Uint8Array[] => units.filter((unit) => (((unit[0] ?? 0) >> 1) & 0x3f) === type);
+  const first = ofType(SPS)[0];
+  if (first === undefined) throw configInvalid("H.265 parameter sets: there is no sequence parameter set");
+  const sps = parseHevcSps(first);
+  // Behind two header bytes and one with the layer count stand the twelve bytes of profile, tier and level, as the record has them.
+  const plain = withoutEmulationPrevention(first);
+  const layers = plain[2] ?? 0;
+  const writer = new ByteWriter(128);
+  writer.u8(1).bytes(plain.subarray(3, 15)).u16(0xf000).u8(0xfc);
+  writer
+    .u8(0xfc | sps.chromaFormat)
+    .u8(0xf8 | (sps.bitDepthLuma - 8))
+    .u8(0xf8 | (sps.bitDepthChroma - 8));
+  writer
+    .u16(0)
+    .u8(((((layers >> 1) & 7) + 1) << 3) | ((layers & 1) << 2) | 3)
+    .u8(3);
+  for (const type of [VPS, SPS, PPS]) {
+    const sets = ofType(type);
+    writer.u8(0x80 | type).u16(sets.length);
+    for (const unit of sets) writer.u16(unit.byteLength).bytes(unit);
+  }
+  return writer.finish().slice();
+}
+
 /**
- * Parses an HEVC decoder configuration record (`hvcC` contents). The `record` of the result has 4-byte NAL lengths; samples of an encoder
+ * Parses an HEVC decoder configuration record (`hvcC` contents), or parameter sets in Annex B form as some encoders send instead. The `record` of the result has 4-byte NAL lengths; samples of an encoder
  * with others go through `toLengthPrefixed` of `nal.ts`.
  * @throws ProtocolError `CODEC_CONFIG_INVALID`, `CODEC_UNSUPPORTED`.
  */
 export function parseHevcConfig(record: Uint8Array): VideoConfig {
+  if (startsWithStartCode(record)) {
+    return parseHevcConfig(parsing("H.265 parameter sets", () => buildHevcRecord(splitAnnexB(record))));
+  }
   const parsed = readHevcRecord(record);
   const unit = parsed.sps[0];
   if (unit === undefined) throw configInvalid("hvcC record: there is no sequence parameter set");
