@@ -78,6 +78,12 @@ function at(value: unknown, path: readonly PropertyKey[]): unknown {
   return node;
 }
 
+/** "must be …"; YAML reads 0123 and yes as a number and a switch, so a text that looks like one needs quotes. */
+function rule(key: ConfigKey, value: unknown): string {
+  const needsQuotes = key.facts.kind === "text" && (typeof value === "number" || typeof value === "boolean");
+  return `must be ${key.facts.allowed}${needsQuotes ? "; put it in quotes" : ""}`;
+}
+
 function streamProblem(issue: z.core.$ZodIssue, tree: unknown, from: string): string[] {
   const [, position, word] = issue.path;
   if (typeof position !== "number") {
@@ -97,7 +103,7 @@ function streamProblem(issue: z.core.$ZodIssue, tree: unknown, from: string): st
   const value = at(tree, issue.path);
   if (value === undefined) return [`${name}.${key.name} (${from}): is missing`];
   return [
-    `${name}.${key.name} = ${key.facts.isSecret === true ? "(hidden)" : shown(value)} (${from}): must be ${key.facts.allowed}`,
+    `${name}.${key.name} = ${key.facts.isSecret === true ? "(hidden)" : shown(value)} (${from}): ${rule(key, value)}`,
   ];
 }
 
@@ -116,7 +122,7 @@ function problemsOf(error: z.ZodError, tree: unknown, places: Places): string[] 
       continue;
     }
     const value = key.facts.isSecret === true ? "(hidden)" : shown(at(tree, key.path));
-    problems.add(`${key.name} = ${value} (${from}): must be ${key.facts.allowed}`);
+    problems.add(`${key.name} = ${value} (${from}): ${rule(key, at(tree, key.path))}`);
   }
   return [...problems];
 }

@@ -48,7 +48,7 @@ export function openLog(options: LogOptions): Observer {
   const logger = pino(
     {
       level,
-      base: undefined,
+      base: null,
       messageKey: "message",
       timestamp: () => `,"time":"${new Date(clock.wallMs()).toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
@@ -64,7 +64,8 @@ export function openLog(options: LogOptions): Observer {
       budgets.set(name, budget);
     }
     if (budget.second !== second) {
-      if (budget.suppressed > 0) logger[eventLevel]({ event: name, suppressedCount: budget.suppressed }, "more of the same was not printed");
+      if (budget.suppressed > 0)
+        logger[eventLevel]({ event: name, suppressedCount: budget.suppressed }, "more of the same was not printed");
       budget.second = second;
       budget.lines = 0;
       budget.suppressed = 0;

@@ -27,7 +27,11 @@ export function measureProcess(metrics: Metrics, clock: Clock): () => void {
     ["process_resident_memory_bytes", "Resident memory.", () => process.memoryUsage.rss()],
     ["process_cpu_seconds", "CPU time since the start, user and system.", cpuSeconds],
     ["grandstand_heap_used_bytes", "Used JavaScript heap.", () => process.memoryUsage().heapUsed],
-    ["grandstand_external_memory_bytes", "Memory of media and other byte arrays.", () => process.memoryUsage().external],
+    [
+      "grandstand_external_memory_bytes",
+      "Memory of media and other byte arrays.",
+      () => process.memoryUsage().external,
+    ],
     ["grandstand_event_loop_lag_ms", "Largest delay of the event loop in the last 15 s.", () => Math.max(...lags)],
     ["grandstand_uptime_seconds", "Time since the node started.", () => (clock.nowMs() - startMs) / 1000],
   ];
