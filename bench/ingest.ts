@@ -18,7 +18,9 @@ async function metric(http: string, token: string, name: string): Promise<number
 
 /** CPU and memory of 100 streams of 2.5 Mbit/s, RTMP in and LL-HLS packaged, nobody watching. */
 export async function benchIngest(): Promise<Row[]> {
-  const keys = Object.fromEntries(Array.from({ length: STREAMS }, (_, i) => [`load-${i}`, `load-key-${i}-0123456789abcdef`]));
+  const keys = Object.fromEntries(
+    Array.from({ length: STREAMS }, (_, i) => [`load-${i}`, `load-key-${i}-0123456789abcdef`]),
+  );
   await using platform = await startPlatform({ prefix: ["taskset", "-c", SERVER_CORE], streams: keys });
   const pid = await platform.nodePid();
   const idleBytes = residentBytesOf(pid);
@@ -32,10 +34,14 @@ export async function benchIngest(): Promise<Row[]> {
     return (await onAir()) === STREAMS ? true : undefined;
   });
   const windowFullMs = performance.now();
-  await eventually(150_000, "the windows to fill", () => (performance.now() - windowFullMs > 130_000 ? true : undefined));
+  await eventually(150_000, "the windows to fill", () =>
+    performance.now() - windowFullMs > 130_000 ? true : undefined,
+  );
   const cpuBefore = cpuSecondsOf(pid);
   const startedMs = performance.now();
-  await eventually(MEASURE_MS + 5000, "the measurement", () => (performance.now() - startedMs > MEASURE_MS ? true : undefined));
+  await eventually(MEASURE_MS + 5000, "the measurement", () =>
+    performance.now() - startedMs > MEASURE_MS ? true : undefined,
+  );
   const seconds = (performance.now() - startedMs) / 1000;
   const percent = ((cpuSecondsOf(pid) - cpuBefore) / seconds / STREAMS) * 100;
   const ringBytes = await metric(platform.http, platform.adminToken, "grandstand_origin_window_bytes");

@@ -1,0 +1,135 @@
+import { join } from "node:path";
+import { eventually } from "#test/e2e/deadline.ts";
+import { playbackOf, startBrowser } from "#test/e2e/browser.ts";
+import { startPlayerPages } from "#test/e2e/player-pages.ts";
+import { MAIN_KEY, type Platform, startPlatform, startTool, type Tool, untilOnAir } from "#test/e2e/platform.ts";
+import { readBarcode } from "#publish/barcode.ts";
+import { LOAD_CORE, median, quantile, SERVER_CORE } from "./measure.ts";
+import type { Row } from "./table.ts";
+
+const STREAMS = 10;
+const PART_SECONDS = 40;
+/** Minutes the picture is watched; the issue of drift wants 30, a routine run takes 3. */
+const WATCH_MINUTES = Number(process.env["BENCH_WATCH_MINUTES"] ?? "3");
+const STARTS = 5;
+
+function broadcaster(platform: Platform): Tool {
+  const args = ["src/cli/main.ts", "publish", "--test", `${platform.rtmp}/${MAIN_KEY}`, "--size", "640x360"];
+  return startTool("taskset", ["-c", LOAD_CORE, process.execPath, ...args]);
+}
+
+async function benchParts(): Promise<Row> {
+  const keys = Object.fromEntries(
+    Array.from({ length: STREAMS }, (_, i) => [`load-${i}`, `load-key-${i}-0123456789abcdef`]),
+  );
+  await using platform = await startPlatform({ prefix: ["taskset", "-c", SERVER_CORE], streams: keys });
+  const script = join(import.meta.dir, "part-latency.ts");
+  const args = [
+    "-c",
+    LOAD_CORE,
+    process.execPath,
+    script,
+    platform.http,
+    platform.rtmp,
+    String(STREAMS),
+    String(PART_SECONDS),
+  ];
+  await using tool = startTool("taskset", args);
+  if ((await tool.exited) !== 0) throw new Error(tool.output());
+  const latencies = JSON.parse(tool.output().trim().split("\n").at(-1) ?? "[]") as number[];
+  const [p50, p99] = [median(latencies), quantile(latencies, 0.99)];
+  return {
+    what: `last frame of a part sent → part received by a parked request, ${STREAMS} streams (${latencies.length} parts)`,
+    figure: `${p50.toFixed(1)} ms median, ${p99.toFixed(1)} ms p99`,
+    reach: "≤ 10 ms, ≤ 30 ms",
+    ok: p50 <= 10 && p99 <= 30,
+  };
+}
+
+/** Installs a watcher that collects [shown at, frame number, taken at] of every presented frame in `window.seen`. */
+const WATCHER = `(() => {
+  const readBarcode = ${readBarcode.toString()};
+  window.seen = [];
+  const canvas = document.createElement("canvas");
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  const watch = (video) => {
+    const each = () => {
+      const width = video.videoWidth, height = video.videoHeight, rows = Math.ceil(height / 10);
+      canvas.width = width; canvas.height = height;
+      context.drawImage(video, 0, 0);
+      const shownMs = Date.now();
+      const pixels = context.getImageData(0, 0, width, rows).data;
+      const luma = new Uint8Array(width * height);
+      for (let i = 0; i < width * rows; i++) luma[i] = pixels[i * 4 + 1];
+      const code = readBarcode(luma, width, height);
+      if (code) window.seen.push([shownMs, code.frameNumber, code.wallMs]);
+      video.requestVideoFrameCallback(each);
+    };
+    video.requestVideoFrameCallback(each);
+  };
+  const find = () => { const video = document.querySelector("video"); if (video) watch(video); else setTimeout(find, 20); };
+  find();
+})()`;
+
+type Sighting = readonly [shownMs: number, frameNumber: number, takenMs: number];
+
+async function benchPicture(): Promise<Row[]> {
+  await using platform = await startPlatform({ prefix: ["taskset", "-c", SERVER_CORE] });
+  await using _broadcaster = broadcaster(platform);
+  await untilOnAir(platform);
+  using pages = startPlayerPages();
+  await using browser = await startBrowser();
+  const page = await browser.page();
+  await page.goto(`${pages.origin}/hls.html?url=${encodeURIComponent(`${platform.http}/live/main/index.m3u8`)}`);
+  await page.evaluate(WATCHER);
+  const startedMs = performance.now();
+  const lengthMs = WATCH_MINUTES * 60_000;
+  await eventually(lengthMs + 60_000, "the watching to end", () =>
+    performance.now() - startedMs > lengthMs ? true : undefined,
+  );
+  const seen = (await page.evaluate("window.seen")) as Sighting[];
+  const stalls = (await page.evaluate("window.stalls")) as number;
+  const settled = seen.slice(Math.floor(seen.length / 10)).map(([shown, , taken]) => (shown - taken) / 1000);
+  const third = Math.floor(settled.length / 3);
+  const drift = median(settled.slice(-third)) - median(settled.slice(0, third));
+  const p50 = median(settled);
+  return [
+    {
+      what: `picture to picture with hls.js in Chromium, 500 ms parts, ${WATCH_MINUTES} min`,
+      figure: `${p50.toFixed(2)} s median, ${quantile(settled, 0.99).toFixed(2)} s p99, drift ${drift.toFixed(2)} s, ${stalls} stalls`,
+      reach: "≤ 2.0 s, no drift",
+      ok: p50 <= 2 && Math.abs(drift) < 0.25,
+    },
+  ];
+}
+
+async function benchStart(): Promise<Row> {
+  const figures: number[] = [];
+  for (let round = 0; round < STARTS; round++) {
+    await using platform = await startPlatform({ prefix: ["taskset", "-c", SERVER_CORE] });
+    await using browser = await startBrowser();
+    const page = await browser.page();
+    await page.goto(`${platform.http}/watch/main`);
+    await page.evaluate(WATCHER);
+    await using _broadcaster = broadcaster(platform);
+    const sighting = await eventually(30_000, "a moving picture", async () => {
+      const playback = await playbackOf(page);
+      const seen = (await page.evaluate("window.seen.slice(0, 2)")) as Sighting[];
+      return playback !== undefined && seen.length === 2 ? seen[1] : undefined;
+    });
+    const [shownMs, frameNumber, takenMs] = sighting;
+    figures.push((shownMs - (takenMs - (frameNumber * 1000) / 30)) / 1000);
+  }
+  const p50 = median(figures);
+  return {
+    what: "publish (2 s GOP) → moving picture in Chromium on a page already open",
+    figure: `${p50.toFixed(2)} s median of ${STARTS} (worst ${quantile(figures, 1).toFixed(2)} s)`,
+    reach: "≤ 2.5 s",
+    ok: p50 <= 2.5,
+  };
+}
+
+/** Latencies: of a part through the server, of the picture to a player, of the first picture. */
+export async function benchLatency(): Promise<Row[]> {
+  return [await benchParts(), await benchStart(), ...(await benchPicture())];
+}
