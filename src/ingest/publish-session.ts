@@ -3,7 +3,7 @@ import type { PublishProtocol, PublishSink, SessionEnd } from "#media/publish.ts
 import type { Counter, Metrics } from "#observe/metrics.ts";
 import type { ConnectionListener, RtmpConnection } from "#protocols/rtmp/connection.ts";
 import type { DropReason, MediaEvent } from "#protocols/rtmp/media-event.ts";
-import type { PublishOffer } from "#protocols/rtmp/server-session.ts";
+import type { PublishOffer } from "#protocols/rtmp/server-event.ts";
 import type { IngestPorts } from "./ports.ts";
 import type { Refusals } from "./refusals.ts";
 import { BitrateMeter, type PublishStatistics } from "./statistics.ts";

@@ -98,7 +98,8 @@ function readProperties(
   endMayLack: boolean,
 ): Map<string, AmfValue> {
   const properties = new Map<string, AmfValue>();
-  while (!(endMayLack && reader.remaining === 0)) {
+  for (;;) {
+    if (endMayLack && reader.remaining === 0) break;
     const key = reader.text(reader.u16());
     if (key === "") {
       const before = reader.position;

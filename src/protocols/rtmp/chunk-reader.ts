@@ -60,7 +60,7 @@ export class ChunkReader {
   #input: Uint8Array = NOTHING;
   #position = 0;
   /** Bytes of all chunks before the present one. */
-  #offsetBefore = 0;
+  #offsetBefore: number;
   #chunkSize = CHUNK_SIZE_DEFAULT;
   #repeats: (typeof Repeats)[keyof typeof Repeats] = Repeats.UNKNOWN;
   /** A header that is split between two chunks of the socket. */
@@ -71,6 +71,11 @@ export class ChunkReader {
   #missing = 0;
   #inFlightBytes = 0;
   #largestBytes = 0;
+
+  /** `baseOffset`: how many bytes came before the first chunk, for messages. */
+  constructor(baseOffset = 0) {
+    this.#offsetBefore = baseOffset;
+  }
 
   /** Gives the reader the peer's next bytes. They are read in place: call {@link keepRest} before returning while some are unread. */
   feed(chunk: Uint8Array): void {

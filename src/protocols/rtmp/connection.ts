@@ -3,7 +3,8 @@ import type { Socket } from "node:net";
 import { Fault, ProtocolError } from "#faults/fault.ts";
 import type { HandshakeCrypto } from "./handshake.ts";
 import type { MediaEvent } from "./media-event.ts";
-import { type PublishOffer, RtmpServerSession, type ServerEvent } from "./server-session.ts";
+import type { PublishOffer, ServerEvent } from "./server-event.ts";
+import { RtmpServerSession } from "./server-session.ts";
 
 /** Answers a peer may leave unread before it is cut, in bytes. */
 export const UNREAD_ANSWER_BYTES_MAX: number = 64 * 1024;

@@ -21,6 +21,8 @@ export interface HandshakeCrypto {
 
 /** Bytes of C1, S1, C2 and S2 each. */
 export const HANDSHAKE_PACKET_BYTES = 1536;
+/** Bytes each side sends before its first chunk. */
+export const HANDSHAKE_BYTES: number = 1 + 2 * HANDSHAKE_PACKET_BYTES;
 const VERSION = 3;
 const DIGEST_BYTES = 32;
 const SIGNED_BYTES = HANDSHAKE_PACKET_BYTES - DIGEST_BYTES;
@@ -80,7 +82,7 @@ export class ServerHandshake {
   }
 
   #answer(c1: Uint8Array): Uint8Array {
-    const answer = new Uint8Array(1 + 2 * HANDSHAKE_PACKET_BYTES);
+    const answer = new Uint8Array(HANDSHAKE_BYTES);
     const s1 = answer.subarray(1, 1 + HANDSHAKE_PACKET_BYTES);
     const s2 = answer.subarray(1 + HANDSHAKE_PACKET_BYTES);
     answer[0] = VERSION;

@@ -11,72 +11,37 @@
  * One connection publishes one stream at a time. Commands nobody knows are answered and ignored: encoders probe with all sorts of them.
  */
 import { type Fault, ProtocolError } from "#faults/fault.ts";
-import { amfNumber, amfText } from "./amf-value.ts";
-import { answerCapabilities, type Capabilities, CapsEx, readCapabilities } from "./capabilities.ts";
+import { amfText } from "./amf-value.ts";
+import { type Capabilities, CapsEx, readCapabilities } from "./capabilities.ts";
 import { ChunkReader, IN_FLIGHT_BYTES_MAX } from "./chunk-reader.ts";
-import { ChunkWriter } from "./chunk-writer.ts";
-import { type Command, encodeCommand, parseCommand, statusInfo } from "./command.ts";
-import { type HandshakeCrypto, ServerHandshake } from "./handshake.ts";
+import { type Command, parseCommand } from "./command.ts";
+import { HANDSHAKE_BYTES, type HandshakeCrypto, ServerHandshake } from "./handshake.ts";
 import type { MediaEvent } from "./media-event.ts";
 import {
-  ChunkStreamId,
   controlPayload,
   controlValue,
   type Message,
   MessageType,
   parseUserControl,
-  PEER_BANDWIDTH_DYNAMIC,
-  peerBandwidthPayload,
   UserControl,
-  userControlPayload,
   VIDEO_MESSAGE_BYTES_MAX,
 } from "./message.ts";
-import { type PublishAddress, publishAddress } from "./publish-address.ts";
-import { amfObject } from "./amf-value.ts";
+import { publishAddress } from "./publish-address.ts";
+import { refusalText, ServerAnswers, WINDOW_ACK_BYTES } from "./server-answers.ts";
+import { printable, type PublishOffer, type ServerEvent } from "./server-event.ts";
+import { SessionDeadline, type SessionTimes } from "./session-deadline.ts";
 import { ToFrames } from "./to-frames.ts";
 
-/** Time for handshake, connect and publish together, in milliseconds. */
-export const PUBLISH_WITHIN_MS = 10_000;
-/** A publishing connection without media for so long is given up, in milliseconds. */
-export const IDLE_MS = 30_000;
-/** Our window acknowledgement size and peer bandwidth, in bytes: what deployed servers announce. */
-export const WINDOW_ACK_BYTES = 2_500_000;
-/** Our chunk size, in bytes. ffmpeg takes it for its own direction: large chunks cost less, and audio waits at most 60 kB. */
-export const SERVER_CHUNK_BYTES = 60_000;
 /** Bytes a peer may send while the gate decides about its publication. */
 export const UNDECIDED_BYTES_MAX: number = 1024 * 1024;
-/** Characters of an encoder's name that are kept. */
-export const ENCODER_CHARS_MAX = 200;
 /** Acknowledgements are not sent more often than this, in bytes, however small a window the peer asks for. */
 const ACK_WINDOW_BYTES_MIN = 4096;
 /** Streams one connection may create; encoders create one, again at each restart. */
 export const CREATED_STREAMS_MAX = 64;
-const PING_AFTER_MS = 10_000;
-
-/** What an encoder asks for: the dialogue's part of a publish request. */
-export interface PublishOffer extends PublishAddress {
-  readonly encoder?: string;
-}
-
-/** What {@link RtmpServerSession.receive} tells. */
-export type ServerEvent =
-  | MediaEvent
-  /** Answer with {@link RtmpServerSession.accept} or {@link RtmpServerSession.refuse}; nothing more is read before. */
-  | { readonly kind: "publish"; readonly offer: PublishOffer }
-  /** The encoder said goodbye; it may publish again. */
-  | { readonly kind: "finished" }
-  /** A command that is not part of publishing was ignored. */
-  | { readonly kind: "unknown-command"; readonly name: string };
 
 /** What a session needs to know. */
-export interface ServerSessionOptions {
+export interface ServerSessionOptions extends SessionTimes {
   readonly crypto: HandshakeCrypto;
-  /** When the connection was made, in milliseconds of the monotonic clock. */
-  readonly nowMs: number;
-  /** Default {@link PUBLISH_WITHIN_MS}. */
-  readonly publishWithinMs?: number;
-  /** Default {@link IDLE_MS}. */
-  readonly idleMs?: number;
 }
 
 type State = "handshake" | "connecting" | "connected" | "deciding" | "publishing" | "over";
@@ -86,15 +51,12 @@ const STREAM_ID = 1;
 
 /** One connection's protocol state. Feed bytes, drain output, call {@link RtmpServerSession.tick} at the deadline. */
 export class RtmpServerSession {
-  readonly #options: ServerSessionOptions;
   readonly #handshake: ServerHandshake;
-  readonly #reader: ChunkReader = new ChunkReader();
-  readonly #writer: ChunkWriter = new ChunkWriter();
+  readonly #reader: ChunkReader = new ChunkReader(HANDSHAKE_BYTES);
+  readonly #answers: ServerAnswers = new ServerAnswers();
   #state: State = "handshake";
   #handshakeBytes = 0;
-  #deadlineMs: number;
-  #lastMediaMs: number;
-  #pinged = false;
+  readonly #deadline: SessionDeadline;
   #error: ProtocolError | undefined;
 
   #app = "";
@@ -103,22 +65,19 @@ export class RtmpServerSession {
   #capabilities: Capabilities = { enhanced: false, fourCcList: false, capsEx: 0 };
   #createdStreams = 0;
   #publishStreamId = STREAM_ID;
-  #publishName = "";
   #toFrames: ToFrames = new ToFrames();
 
   #ackWindowBytes = WINDOW_ACK_BYTES;
   #ackedBytes = 0;
 
   constructor(options: ServerSessionOptions) {
-    this.#options = options;
     this.#handshake = new ServerHandshake(options.crypto);
-    this.#deadlineMs = options.nowMs + (options.publishWithinMs ?? PUBLISH_WITHIN_MS);
-    this.#lastMediaMs = options.nowMs;
+    this.#deadline = new SessionDeadline(options);
   }
 
   /** When {@link tick} must be called, in milliseconds of the monotonic clock; infinite while the gate decides. */
   get deadlineMs(): number {
-    return this.#error === undefined ? this.#deadlineMs : 0;
+    return this.#error === undefined ? this.#deadline.atMs : 0;
   }
 
   /** Nothing more will be read: send what {@link takeOutput} gives and close. */
@@ -133,7 +92,7 @@ export class RtmpServerSession {
 
   /** Bytes received in all. */
   get receivedBytes(): number {
-    return this.#handshakeBytes + this.#reader.offset;
+    return this.#state === "handshake" ? this.#handshakeBytes : this.#reader.offset;
   }
 
   /** The encoder's own name, once it has connected. */
@@ -148,7 +107,7 @@ export class RtmpServerSession {
 
   /** What to send, in order; empties the queue. */
   takeOutput(): Uint8Array[] {
-    return this.#writer.takeOutput();
+    return this.#answers.takeOutput();
   }
 
   /**
@@ -189,9 +148,9 @@ export class RtmpServerSession {
     this.#toFrames = new ToFrames();
     this.#reader.messageBytesMax = VIDEO_MESSAGE_BYTES_MAX;
     this.#reader.inFlightBytesMax = IN_FLIGHT_BYTES_MAX;
-    this.#media(nowMs);
-    this.#control(MessageType.USER_CONTROL, userControlPayload(UserControl.STREAM_BEGIN, this.#publishStreamId));
-    this.#status("status", "NetStream.Publish.Start", "publishing");
+    this.#deadline.media(nowMs);
+    this.#answers.userControl(UserControl.STREAM_BEGIN, this.#publishStreamId);
+    this.#answers.status(this.#publishStreamId, "status", "NetStream.Publish.Start", "publishing");
     const events: ServerEvent[] = [];
     try {
       this.#read(events, nowMs);
@@ -204,51 +163,31 @@ export class RtmpServerSession {
   /** Refuses the publication with the fault's message, which must not hold the key. The session is over. */
   refuse(fault: Fault): void {
     if (this.#state !== "deciding") return;
-    this.#status("error", "NetStream.Publish.BadName", refusalText(fault));
+    this.#answers.status(this.#publishStreamId, "error", "NetStream.Publish.BadName", refusalText(fault));
     this.#state = "over";
-    this.#deadlineMs = Number.POSITIVE_INFINITY;
+    this.#deadline.suspend();
   }
 
   /** Ends a publication from our side. The session is over. */
   expel(fault: Fault): void {
     if (this.#state === "publishing") {
-      this.#status("error", "NetStream.Publish.Rejected", refusalText(fault));
-      this.#control(MessageType.USER_CONTROL, userControlPayload(UserControl.STREAM_EOF, this.#publishStreamId));
+      this.#answers.status(this.#publishStreamId, "error", "NetStream.Publish.Rejected", refusalText(fault));
+      this.#answers.userControl(UserControl.STREAM_EOF, this.#publishStreamId);
     }
     this.#state = "over";
-    this.#deadlineMs = Number.POSITIVE_INFINITY;
+    this.#deadline.suspend();
   }
 
   /** Asks the encoder to come again, here or at `tcUrl`, while it goes on publishing ("Reconnect Request"). */
   requestReconnect(description: string, tcUrl?: string): void {
-    const info = statusInfo(
-      "status",
-      "NetConnection.Connect.ReconnectRequest",
-      description,
-      tcUrl === undefined ? {} : { tcUrl },
-    );
-    this.#command(0, ChunkStreamId.COMMAND, encodeCommand("onStatus", 0, null, info));
+    const more = tcUrl === undefined ? {} : { tcUrl };
+    this.#answers.call("onStatus", "NetConnection.Connect.ReconnectRequest", description, more);
   }
 
   /** Does what is due. @throws ProtocolError `RTMP_TIMEOUT`, or what {@link receive} kept back. */
   tick(nowMs: number): void {
     if (this.#error !== undefined) throw this.#error;
-    if (nowMs < this.#deadlineMs) return;
-    if (this.#state !== "publishing") {
-      const seconds = (this.#options.publishWithinMs ?? PUBLISH_WITHIN_MS) / 1000;
-      throw new ProtocolError("RTMP_TIMEOUT", `no publication within ${seconds} s (state: ${this.#state})`);
-    }
-    const idleMs = this.#options.idleMs ?? IDLE_MS;
-    if (nowMs - this.#lastMediaMs >= idleMs) {
-      throw new ProtocolError("RTMP_TIMEOUT", `no media for ${idleMs / 1000} s`, {
-        hint: "Check the encoder and its uplink.",
-      });
-    }
-    if (!this.#pinged) {
-      this.#pinged = true;
-      this.#control(MessageType.USER_CONTROL, userControlPayload(UserControl.PING_REQUEST, nowMs >>> 0));
-    }
-    this.#deadlineMs = this.#lastMediaMs + idleMs;
+    if (this.#deadline.due(nowMs)) this.#answers.userControl(UserControl.PING_REQUEST, nowMs >>> 0);
   }
 
   #fail(error: unknown, events: readonly ServerEvent[]): void {
@@ -258,7 +197,7 @@ export class RtmpServerSession {
   }
 
   #shakeHands(chunk: Uint8Array): Uint8Array {
-    const used = this.#handshake.receive(chunk, 0, (answer) => this.#writer.writeRaw(answer));
+    const used = this.#handshake.receive(chunk, 0, (answer) => this.#answers.handshake(answer));
     this.#handshakeBytes += used;
     if (this.#handshake.done) this.#state = "connecting";
     return chunk.subarray(used);
@@ -283,7 +222,7 @@ export class RtmpServerSession {
     const received = this.receivedBytes;
     if (received - this.#ackedBytes < this.#ackWindowBytes) return;
     this.#ackedBytes = received;
-    this.#control(MessageType.ACKNOWLEDGEMENT, controlPayload(received % 2 ** 32));
+    this.#answers.control(MessageType.ACKNOWLEDGEMENT, controlPayload(received % 2 ** 32));
   }
 
   #message(message: Message, events: ServerEvent[], nowMs: number): void {
@@ -294,13 +233,21 @@ export class RtmpServerSession {
       case MessageType.DATA_AMF3:
       case MessageType.AGGREGATE:
         if (this.#state !== "publishing") break;
-        this.#media(nowMs);
+        this.#deadline.media(nowMs);
         this.#toFrames.message(message, events as MediaEvent[]);
         break;
       case MessageType.COMMAND_AMF0:
       case MessageType.COMMAND_AMF3:
         this.#dispatch(parseCommand(message), message.streamId, events, nowMs);
         break;
+      default:
+        this.#control(message);
+        break;
+    }
+  }
+
+  #control(message: Message): void {
+    switch (message.type) {
       case MessageType.SET_CHUNK_SIZE:
         this.#reader.setChunkSize(controlValue(message));
         break;
@@ -311,24 +258,18 @@ export class RtmpServerSession {
         this.#ackWindowBytes = Math.max(ACK_WINDOW_BYTES_MIN, controlValue(message));
         break;
       case MessageType.SET_PEER_BANDWIDTH:
-        this.#control(MessageType.WINDOW_ACK_SIZE, controlPayload(WINDOW_ACK_BYTES));
+        this.#answers.control(MessageType.WINDOW_ACK_SIZE, controlPayload(WINDOW_ACK_BYTES));
         break;
       case MessageType.USER_CONTROL: {
         const control = parseUserControl(message.payload);
         if (control?.event === UserControl.PING_REQUEST) {
-          this.#control(MessageType.USER_CONTROL, userControlPayload(UserControl.PING_RESPONSE, control.value));
+          this.#answers.userControl(UserControl.PING_RESPONSE, control.value);
         }
         break;
       }
       default:
         break;
     }
-  }
-
-  #media(nowMs: number): void {
-    this.#lastMediaMs = nowMs;
-    this.#pinged = false;
-    this.#deadlineMs = nowMs + Math.min(PING_AFTER_MS, this.#options.idleMs ?? IDLE_MS);
   }
 
   #dispatch(command: Command, streamId: number, events: ServerEvent[], nowMs: number): void {
@@ -349,15 +290,11 @@ export class RtmpServerSession {
         this.#publish(command, streamId, events);
         break;
       case "FCPublish":
-        this.#result(command, undefined);
-        this.#command(
-          0,
-          ChunkStreamId.COMMAND,
-          encodeCommand("onFCPublish", 0, null, statusInfo("status", "NetStream.Publish.Start", "ready to publish")),
-        );
+        this.#answers.result(command, undefined);
+        this.#answers.call("onFCPublish", "NetStream.Publish.Start", "ready to publish");
         break;
       case "getStreamLength":
-        this.#result(command, 0);
+        this.#answers.result(command, 0);
         break;
       case "FCUnpublish":
       case "deleteStream":
@@ -366,20 +303,25 @@ export class RtmpServerSession {
         break;
       case "play":
       case "play2":
-        this.#status("error", "NetStream.Play.Failed", "this server takes publications only; watch over HTTP");
+        this.#answers.status(
+          this.#publishStreamId,
+          "error",
+          "NetStream.Play.Failed",
+          "this server takes publications only; watch over HTTP",
+        );
         throw new ProtocolError("RTMP_COMMAND", "the peer wants to play, and RTMP is for publishing here", {
           hint: "Watch over HLS or DASH.",
         });
       case "releaseStream":
       case "_checkbw":
-        this.#result(command, undefined);
+        this.#answers.result(command, undefined);
         break;
       case "_result":
       case "_error":
       case "onStatus":
         break;
       default:
-        this.#result(command, undefined);
+        this.#answers.result(command, undefined);
         events.push({ kind: "unknown-command", name: printable(command.name) });
         break;
     }
@@ -395,16 +337,7 @@ export class RtmpServerSession {
     if (encoder !== undefined && encoder !== "") this.#encoder = printable(encoder);
     this.#capabilities = readCapabilities(object);
     this.#state = "connected";
-    this.#control(MessageType.WINDOW_ACK_SIZE, controlPayload(WINDOW_ACK_BYTES));
-    this.#control(MessageType.SET_PEER_BANDWIDTH, peerBandwidthPayload(WINDOW_ACK_BYTES, PEER_BANDWIDTH_DYNAMIC));
-    this.#writer.setChunkSize(SERVER_CHUNK_BYTES);
-    const enhanced = answerCapabilities(this.#capabilities);
-    const properties = amfObject({ fmsVer: "FMS/3,0,1,123", capabilities: 31, mode: 1, ...enhanced });
-    const info = statusInfo("status", "NetConnection.Connect.Success", "connection accepted", {
-      objectEncoding: amfNumber(object, "objectEncoding") ?? 0,
-      ...enhanced,
-    });
-    this.#command(0, ChunkStreamId.COMMAND, encodeCommand("_result", command.transactionId, properties, info));
+    this.#answers.connected(command, this.#capabilities);
   }
 
   #createStream(command: Command): void {
@@ -412,69 +345,41 @@ export class RtmpServerSession {
     if (this.#createdStreams > CREATED_STREAMS_MAX) {
       throw new ProtocolError("LIMIT_REACHED", `more than ${CREATED_STREAMS_MAX} streams created on one connection`);
     }
-    this.#result(command, this.#createdStreams);
+    this.#answers.result(command, this.#createdStreams);
   }
 
   #publish(command: Command, streamId: number, events: ServerEvent[]): void {
     this.#publishStreamId = streamId === 0 ? STREAM_ID : streamId;
     if (this.#state === "publishing") {
-      this.#status("error", "NetStream.Publish.BadName", "this connection publishes already");
+      this.#answers.status(
+        this.#publishStreamId,
+        "error",
+        "NetStream.Publish.BadName",
+        "this connection publishes already",
+      );
       return;
     }
     const [name] = command.args;
-    this.#publishName = typeof name === "string" ? name : "";
-    const address = publishAddress({ app: this.#app, tcUrl: this.#tcUrl, name: this.#publishName });
-    this.#state = "deciding";
-    this.#deadlineMs = Number.POSITIVE_INFINITY;
-    events.push({
-      kind: "publish",
-      offer: this.#encoder === undefined ? address : { ...address, encoder: this.#encoder },
+    const address = publishAddress({
+      app: this.#app,
+      tcUrl: this.#tcUrl,
+      name: typeof name === "string" ? name : "",
     });
+    this.#state = "deciding";
+    this.#deadline.suspend();
+    const offer: PublishOffer = this.#encoder === undefined ? address : { ...address, encoder: this.#encoder };
+    events.push({ kind: "publish", offer });
   }
 
   #unpublish(command: Command, events: ServerEvent[], nowMs: number): void {
     if (command.name === "FCUnpublish") {
-      const info = statusInfo("status", "NetStream.Unpublish.Success", "publication ended");
-      this.#command(0, ChunkStreamId.COMMAND, encodeCommand("onFCUnpublish", 0, null, info));
+      this.#answers.call("onFCUnpublish", "NetStream.Unpublish.Success", "publication ended");
     }
-    this.#result(command, undefined);
+    this.#answers.result(command, undefined);
     if (this.#state !== "publishing") return;
-    this.#status("status", "NetStream.Unpublish.Success", "publication ended");
+    this.#answers.status(this.#publishStreamId, "status", "NetStream.Unpublish.Success", "publication ended");
     this.#state = "connected";
-    this.#deadlineMs = nowMs + (this.#options.publishWithinMs ?? PUBLISH_WITHIN_MS);
+    this.#deadline.unpublished(nowMs);
     events.push({ kind: "finished" });
   }
-
-  /** Answers a command that wants an answer. */
-  #result(command: Command, value: number | undefined): void {
-    if (command.transactionId === 0) return;
-    this.#command(0, ChunkStreamId.COMMAND, encodeCommand("_result", command.transactionId, null, value));
-  }
-
-  #status(level: "status" | "error", code: string, description: string): void {
-    const payload = encodeCommand("onStatus", 0, null, statusInfo(level, code, description));
-    this.#command(this.#publishStreamId, ChunkStreamId.STATUS, payload);
-  }
-
-  #command(streamId: number, chunkStreamId: number, payload: Uint8Array): void {
-    this.#writer.write({ chunkStreamId, type: MessageType.COMMAND_AMF0, streamId, timestamp: 0, payload });
-  }
-
-  #control(type: number, payload: Uint8Array): void {
-    this.#writer.write({ chunkStreamId: ChunkStreamId.CONTROL, type, streamId: 0, timestamp: 0, payload });
-  }
-}
-
-function refusalText(fault: Fault): string {
-  return fault.hint === undefined ? fault.message : `${fault.message}. ${fault.hint}`;
-}
-
-/** Untrusted text for logs and dashboards: control characters out, cut to length. */
-function printable(text: string): string {
-  let clean = "";
-  for (const character of text.slice(0, ENCODER_CHARS_MAX)) {
-    const code = character.codePointAt(0) ?? 0;
-    clean += code < 0x20 || (code >= 0x7f && code < 0xa0) ? "?" : character;
-  }
-  return clean;
 }
