@@ -1,0 +1,195 @@
+import type { Role } from "#flow/role.ts";
+import type { Observer } from "#observe/event.ts";
+import type { Metrics } from "#observe/metrics.ts";
+import type { HttpContext } from "#runtime/http-server.ts";
+import type { Clock } from "#time/clock.ts";
+import { badRequest, EXPOSED_HEADERS, methodNotAllowed, notFound, notOnAir, preflight, unavailable } from "./answer.ts";
+import { EdgeMetrics } from "./edge-metrics.ts";
+import { KEPT_BODIES_BYTES_MAX, KeptBodies } from "./kept-bodies.ts";
+import type { ParkedTally } from "./parked.ts";
+import type { ServedWindow, WindowSource } from "./ports.ts";
+import { LIVE_PREFIX, parsePath, pathStart, type RequestPath } from "./request-path.ts";
+import { ServedBroadcast, type Surroundings } from "./served-broadcast.ts";
+
+/** Requests parked in all broadcasts together before new ones are refused with 503. About 4 kB each. */
+export const PARKED_REQUESTS_MAX = 30_000;
+
+/** How often waits are looked at, milliseconds. */
+const TICK_MS = 250;
+/** Ticks between two sweeps of prepared objects. */
+const SWEEP_TICKS = 20;
+
+/** Path below {@link LIVE_PREFIX} of the clock that DASH players set theirs by. */
+const TIME_NAME = "time";
+
+/** What {@link startEdge} needs. */
+export interface EdgeOptions {
+  readonly source: WindowSource;
+  readonly clock: Clock;
+  readonly observer: Observer;
+  readonly metrics: Metrics;
+  readonly limits?: {
+    /** Default {@link PARKED_REQUESTS_MAX}. */
+    readonly parkedRequests?: number;
+    /** Default {@link KEPT_BODIES_BYTES_MAX}. */
+    readonly keptBytes?: number;
+  };
+}
+
+/** Serves live windows over HTTP. */
+export interface Edge extends Role {
+  /** Answers a request for anything below `/live/`; `undefined` for other paths. */
+  handle(request: Request, context: HttpContext): Response | Promise<Response> | undefined;
+  /** How many watch a stream, as estimated from playlist requests. */
+  viewers(stream: string): number;
+  /** Requests waiting for media now. */
+  readonly parked: number;
+}
+
+class RunningEdge implements Edge {
+  readonly closed: Promise<Error | null>;
+  readonly #options: EdgeOptions;
+  readonly #around: Surroundings;
+  readonly #tally: ParkedTally = { count: 0 };
+  readonly #broadcasts = new Map<ServedWindow, ServedBroadcast>();
+  readonly #removeViewerGauges = new Map<ServedWindow, () => void>();
+  readonly #removeGauges: (() => void)[];
+  readonly #abort = new AbortController();
+
+  constructor(options: EdgeOptions) {
+    this.#options = options;
+    const kept = new KeptBodies(options.limits?.keptBytes ?? KEPT_BODIES_BYTES_MAX);
+    const metrics = new EdgeMetrics(options.metrics);
+    this.#around = {
+      clock: options.clock,
+      metrics,
+      kept,
+      tally: this.#tally,
+      parkedMax: options.limits?.parkedRequests ?? PARKED_REQUESTS_MAX,
+    };
+    const growing = (): number => [...this.#broadcasts.values()].reduce((sum, each) => sum + each.growing, 0);
+    this.#removeGauges = [
+      metrics.gauge("grandstand_edge_parked_requests", "Requests waiting for media.", () => this.#tally.count),
+      metrics.gauge("grandstand_edge_growing_responses", "Responses of segments that are still growing.", growing),
+      metrics.gauge("grandstand_edge_kept_bytes", "Bytes of response bodies kept for crowds.", () => kept.sizeBytes),
+    ];
+    this.closed = this.#run();
+  }
+
+  get parked(): number {
+    return this.#tally.count;
+  }
+
+  viewers(stream: string): number {
+    const window = this.#options.source.windows(stream)[0];
+    return window === undefined ? 0 : (this.#broadcasts.get(window)?.estimate.viewers ?? 0);
+  }
+
+  handle(request: Request, context: HttpContext): Response | Promise<Response> | undefined {
+    const { url } = request;
+    const start = pathStart(url);
+    if (!url.startsWith(LIVE_PREFIX, start)) return undefined;
+    if (this.#abort.signal.aborted) return unavailable("the server is closing", 1);
+    const { method } = request;
+    const isHead = method === "HEAD";
+    if (!isHead && method !== "GET") return this.#other(method === "OPTIONS" ? preflight() : methodNotAllowed());
+    const path = parsePath(url, start);
+    if (path === undefined) return this.#other(badRequest("the path or the query is too long"));
+    if (path.rest === "") return path.stream === TIME_NAME ? this.#time(isHead) : this.#other(notFound());
+    const window = this.#choose(path);
+    if (window === undefined) return this.#other(notOnAir());
+    return this.#broadcast(window).answer({ request, path, isHead, context });
+  }
+
+  async close(): Promise<void> {
+    if (!this.#abort.signal.aborted) this.#abort.abort(new Error("the edge closes"));
+    await this.closed;
+  }
+
+  /** The newest broadcast of the stream, or an older one that a media object names. */
+  #choose(path: RequestPath): ServedWindow | undefined {
+    const windows = this.#options.source.windows(path.stream);
+    if (windows.length > 1) {
+      for (const window of windows) if (this.#broadcast(window).owns(path)) return window;
+    }
+    return windows[0];
+  }
+
+  #broadcast(window: ServedWindow): ServedBroadcast {
+    let broadcast = this.#broadcasts.get(window);
+    if (broadcast === undefined) {
+      broadcast = new ServedBroadcast(window, this.#around);
+      const { estimate } = broadcast;
+      this.#broadcasts.set(window, broadcast);
+      this.#removeViewerGauges.set(
+        window,
+        this.#around.metrics.gauge(
+          "grandstand_edge_viewers",
+          "Viewers, estimated from the playlist requests of the last ten seconds.",
+          () => estimate.viewers,
+          { stream: window.stream, timeline: window.window.timelineId },
+        ),
+      );
+    }
+    return broadcast;
+  }
+
+  #forget(window: ServedWindow): void {
+    this.#broadcasts.delete(window);
+    this.#removeViewerGauges.get(window)?.();
+    this.#removeViewerGauges.delete(window);
+  }
+
+  #time(isHead: boolean): Response {
+    const wallMs = this.#options.clock.wallMs();
+    const now = new Date(wallMs);
+    this.#around.metrics.count("time", 200, 0);
+    return new Response(isHead ? null : now.toISOString(), {
+      headers: {
+        "content-type": "text/plain; charset=utf-8",
+        "cache-control": "no-store",
+        "access-control-allow-origin": "*",
+        "access-control-expose-headers": EXPOSED_HEADERS,
+        date: now.toUTCString(),
+      },
+    });
+  }
+
+  #other(response: Response): Response {
+    this.#around.metrics.count("other", response.status, 0);
+    return response;
+  }
+
+  async #run(): Promise<Error | null> {
+    const { clock } = this.#options;
+    const { signal } = this.#abort;
+    let failure: Error | null = null;
+    try {
+      for (let tick = 0; !signal.aborted; tick++) {
+        await clock.sleep(TICK_MS, signal);
+        const nowMs = clock.nowMs();
+        for (const [window, broadcast] of this.#broadcasts) {
+          if (window.gone) this.#forget(window);
+          else {
+            broadcast.expire(nowMs);
+            if (tick % SWEEP_TICKS === 0) broadcast.sweep();
+          }
+        }
+      }
+    } catch (error) {
+      if (!signal.aborted) failure = error instanceof Error ? error : new Error(String(error));
+    }
+    const refuse = (): Response => unavailable("the server is closing", 1);
+    for (const [window, broadcast] of this.#broadcasts) {
+      broadcast.close(refuse);
+      this.#forget(window);
+    }
+    for (const remove of this.#removeGauges) remove();
+    return failure;
+  }
+}
+
+/** Starts the edge: everything below `/live/`, from the windows of `source`. It listens to nothing itself; requests are given to {@link Edge.handle}. */
+export function startEdge(options: EdgeOptions): Promise<Edge> {
+  return Promise.try(() => new RunningEdge(options));
+}

@@ -1,0 +1,49 @@
+/**
+ * Where a request goes, cut out of its URL by hand: this runs for every request, and a `URL` object costs more than the whole answer.
+ *
+ *   https://host/live/{stream}/{rest}?{query}
+ *
+ * The HTTP server has resolved dot segments (also encoded ones) and backslashes before; what it left encoded names nothing here.
+ */
+
+/** Everything the edge serves is below this path. */
+export const LIVE_PREFIX = "/live/";
+
+/** Characters of a path below {@link LIVE_PREFIX}; no name of ours comes near. */
+export const PATH_LENGTH_MAX = 300;
+
+/** Characters of a query; the longest CMCD record players send has about 800. */
+export const QUERY_LENGTH_MAX = 4_096;
+
+/** A path below {@link LIVE_PREFIX}, taken apart. */
+export interface RequestPath {
+  readonly stream: string;
+  /** Everything after `{stream}/`; empty where there is nothing. */
+  readonly rest: string;
+  /** Everything after `?`; `undefined` where there is no `?`. */
+  readonly query: string | undefined;
+}
+
+/** Position of the path in `url`: after the authority, or 0 where there is none (HTTP/1.0 without `Host`). */
+export function pathStart(url: string): number {
+  if (url.charCodeAt(0) === 47) return 0;
+  const authority = url.indexOf("://");
+  if (authority < 0) return url.length;
+  const slash = url.indexOf("/", authority + 3);
+  return slash < 0 ? url.length : slash;
+}
+
+/** Cuts a URL whose path starts with {@link LIVE_PREFIX} at `start`. `undefined` when the path is longer than anything we name. */
+export function parsePath(url: string, start: number): RequestPath | undefined {
+  let end = url.indexOf("?", start);
+  let query: string | undefined;
+  const hash = url.indexOf("#", start);
+  const stop = hash < 0 ? url.length : hash;
+  if (end >= 0 && end < stop) query = url.substring(end + 1, stop);
+  else end = stop;
+  if (end - start > PATH_LENGTH_MAX || (query !== undefined && query.length > QUERY_LENGTH_MAX)) return undefined;
+  const from = start + LIVE_PREFIX.length;
+  const slash = url.indexOf("/", from);
+  if (slash < 0 || slash >= end) return { stream: url.substring(from, end), rest: "", query };
+  return { stream: url.substring(from, slash), rest: url.substring(slash + 1, end), query };
+}
