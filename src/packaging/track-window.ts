@@ -102,7 +102,7 @@ export class TrackWindow implements WindowTrack {
     if (last === undefined && frame.index > 0) return false;
     const changed = this.#bridge(cut);
     const segment = this.#append(cut, frame.dts);
-    if (frame.index === 0) return this.#take(segment, frame) || changed;
+    if (frame.index === 0) return this.#take(segment, frame) || changed || last === undefined;
     segment.spoil();
     return changed;
   }
@@ -172,7 +172,10 @@ export class TrackWindow implements WindowTrack {
   #append(cut: CutRecord, startDts: number): TrackSegment {
     const segment = new TrackSegment(this.#birth(cut, startDts));
     this.#inits.set(this.init.name, this.init);
-    if (this.segments.push(segment) === 1) this.firstListedSegment = segment.number;
+    if (this.segments.push(segment) === 1) {
+      this.firstListedSegment = segment.number;
+      this.version++;
+    }
     this.#unsealed = segment;
     return segment;
   }

@@ -28,6 +28,8 @@ interface Listing {
   readonly segments: readonly Segment[];
   /** Position of the first listed segment in `segments`. */
   readonly from: number;
+  /** Position after the last listed one: a growing segment is listed from its first part on. */
+  readonly to: number;
   /** End of the last listed segment or part, in ticks. */
   readonly endTicks: number;
 }
@@ -39,6 +41,7 @@ function listing(track: WindowTrack): Listing {
   return {
     segments,
     from: first === undefined ? 0 : track.firstListedSegment - first.number,
+    to: last === undefined || last.sealed || last.parts.length > 0 ? segments.length : segments.length - 1,
     endTicks: last === undefined ? 0 : last.startDts + last.duration,
   };
 }
@@ -81,7 +84,7 @@ function renderHead(window: WindowSnapshot, track: WindowTrack, listed: Listing,
 
 /** Whether every listed segment can be decoded by itself: what `EXT-X-INDEPENDENT-SEGMENTS` claims. RFC 8216bis §4.4.2.1. */
 function allIndependent(listed: Listing): boolean {
-  for (let i = listed.from; i < listed.segments.length; i++) {
+  for (let i = listed.from; i < listed.to; i++) {
     if (!(listed.segments[i] as Segment).independent) return false;
   }
   return true;
@@ -93,7 +96,7 @@ function skippableSegments(window: WindowSnapshot, track: WindowTrack, listed: L
   if (canSkipUntilMicros === 0) return 0;
   const boundary = listed.endTicks - microsToTicks(canSkipUntilMicros, track.track.timescale);
   let count = 0;
-  for (let i = listed.from; i < listed.segments.length; i++) {
+  for (let i = listed.from; i < listed.to; i++) {
     const segment = listed.segments[i] as Segment;
     if (!segment.sealed || segment.startDts + segment.duration > boundary) break;
     count++;
@@ -106,9 +109,8 @@ function renderSegments(window: WindowSnapshot, track: WindowTrack, listed: List
   const partsFrom = listed.endTicks - PARTS_LISTED_TARGETS * parameters.targetDurationSeconds * track.track.timescale;
   let text = skipped > 0 ? renderSkip(skipped) : "";
   let mapName = "";
-  for (let i = listed.from + skipped; i < listed.segments.length; i++) {
+  for (let i = listed.from + skipped; i < listed.to; i++) {
     const segment = listed.segments[i] as Segment;
-    if (!segment.sealed && segment.parts.length === 0) break;
     const block = segment.sealed ? sealedBlock(segment, track, parameters) : renderBlock(segment, track, parameters);
     text += block.discontinuity;
     if (segment.initName !== mapName && !segment.gap) {

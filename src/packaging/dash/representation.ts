@@ -1,0 +1,76 @@
+import { measuredBandwidth } from "#packaging/bandwidth.ts";
+import { measuredFrameRate } from "#packaging/frame-rate.ts";
+import type { Segment, WindowParameters, WindowTrack } from "#packaging/window.ts";
+import { MICROS_PER_SECOND, microsToTicks } from "#time/ticks.ts";
+import { xmlAttributes } from "./attribute.ts";
+import { renderSegmentTimeline, timelineEntries } from "./segment-timeline.ts";
+
+/** One track's listed segments of one period. */
+export interface PeriodTrack {
+  readonly track: WindowTrack;
+  readonly segments: readonly Segment[];
+  /** Stream time at which the period starts, microseconds. */
+  readonly periodStartMicros: number;
+}
+
+/**
+ * `SegmentTemplate` over the same objects as HLS: `{timelineId}-$Number$.m4s`, times in stream time. With parts, the growing segment is listed
+ * from its first part on, and may be read while it grows. ISO/IEC 23009-1 §5.3.9.4.
+ */
+function renderSegmentTemplate(part: PeriodTrack, parameters: WindowParameters): string {
+  const { name, timescale } = part.track.track;
+  const first = part.segments[0];
+  const lowLatency = parameters.partTargetMicros > 0;
+  const offsetMicros = parameters.segmentDurationMicros - parameters.partTargetMicros;
+  return (
+    `<SegmentTemplate${xmlAttributes({
+      timescale,
+      presentationTimeOffset: microsToTicks(part.periodStartMicros, timescale),
+      initialization: `${name}/${first?.initName ?? part.track.init.name}`,
+      media: `${name}/${parameters.timelineId}-$Number$.m4s`,
+      startNumber: first?.number,
+      availabilityTimeOffset: lowLatency ? offsetMicros / MICROS_PER_SECOND : undefined,
+      availabilityTimeComplete: lowLatency ? "false" : undefined,
+    })}>` +
+    renderSegmentTimeline(timelineEntries(part.segments, microsToTicks(parameters.segmentDurationMicros, timescale))) +
+    "</SegmentTemplate>"
+  );
+}
+
+function frameRateText(track: WindowTrack): string | undefined {
+  const rate = measuredFrameRate(track);
+  if (rate === undefined) return undefined;
+  return rate.den === 1 ? String(rate.num) : `${rate.num}/${rate.den}`;
+}
+
+/** `Representation` of a track, named like it. ISO/IEC 23009-1 §5.3.5. */
+export function renderRepresentation(part: PeriodTrack, parameters: WindowParameters): string {
+  const { track } = part;
+  const { config, name } = track.track;
+  const bandwidth = measuredBandwidth(track, parameters.targetDurationSeconds).peak;
+  const template = renderSegmentTemplate(part, parameters);
+  if (config.kind === "video") {
+    const { num, den } = config.pixelAspect;
+    return `<Representation${xmlAttributes({
+      id: name,
+      bandwidth,
+      codecs: config.codecs,
+      width: config.width,
+      height: config.height,
+      frameRate: frameRateText(track),
+      sar: `${num}:${den}`,
+    })}>${template}</Representation>`;
+  }
+  const channels = xmlAttributes({
+    schemeIdUri: "urn:mpeg:dash:23003:3:audio_channel_configuration:2011",
+    value: config.channels,
+  });
+  return (
+    `<Representation${xmlAttributes({
+      id: name,
+      bandwidth,
+      codecs: config.codecs,
+      audioSamplingRate: config.sampleRate,
+    })}>` + `<AudioChannelConfiguration${channels}/>${template}</Representation>`
+  );
+}
