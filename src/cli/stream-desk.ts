@@ -1,0 +1,159 @@
+import { join } from "node:path";
+import { Catalogue, type StreamInfo, type StreamWithKey } from "#control/catalogue.ts";
+import { parseStreamSettings, type StreamSettings } from "#control/stream-settings.ts";
+import { FAULT_CODES, type FaultCode } from "#faults/codes.ts";
+import { Fault } from "#faults/fault.ts";
+import type { Config } from "#node/config-schema.ts";
+import { readNodeFile } from "#node/node-file.ts";
+import { platformSettings } from "#node/platform-settings.ts";
+import { silentObserver } from "#observe/event.ts";
+import { openSecretFiles } from "#store/files/secret-files.ts";
+import { lockDataFolder } from "#store/sqlite/data-lock.ts";
+import { openSqliteStore } from "#store/sqlite/sqlite-store.ts";
+import { systemClock } from "#time/system-clock.ts";
+
+/** A stream as the commands show it. */
+export type ListedStream = Pick<StreamInfo, "name" | "title" | "createdAtMs" | "managedBy" | "keys">;
+
+/** A new key with the stream it opens. */
+export type IssuedKey = Pick<StreamWithKey, "key">;
+
+/** Where the streams commands are carried out: in the data folder while no node runs, by the running node's API otherwise. */
+export interface StreamDesk {
+  list(): Promise<readonly ListedStream[]>;
+  add(stream: { name: string; title: string; settings: StreamSettings }): Promise<IssuedKey>;
+  rotateKey(name: string, overlapSeconds: number): Promise<IssuedKey>;
+  revokeKey(name: string, keyId: string): Promise<void>;
+  remove(name: string): Promise<void>;
+  close(): void;
+}
+
+/** How long to wait for a node that is just ending, milliseconds. */
+const LOCK_WAIT_MS = 300;
+/** How long the API may take, milliseconds. */
+const API_TIMEOUT_MS_MAX = 10_000;
+
+/** Works on the data folder itself and keeps every node out meanwhile. @throws Fault `DATA_DIR_BUSY` when a node runs. */
+async function localDesk(config: Config): Promise<StreamDesk> {
+  const { mkdirSync } = await import("node:fs");
+  try {
+    mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw new Fault(
+      "DATA_DIR_UNUSABLE",
+      `the data folder ${config.dataDir} cannot be made: ${(cause as Error).message}`,
+      {
+        cause,
+        hint: "Name another with --data-dir.",
+      },
+    );
+  }
+  const lock = lockDataFolder(config.dataDir, LOCK_WAIT_MS);
+  const store = openSqliteStore(join(config.dataDir, "grandstand.db"));
+  const catalogue = new Catalogue({
+    store,
+    secrets: openSecretFiles(config.dataDir),
+    clock: systemClock,
+    observer: silentObserver,
+    defaults: platformSettings(config),
+    expeller: { expel: () => undefined },
+    checkpoints: store.checkpoints,
+  });
+  await catalogue.load();
+  return {
+    list: async () => catalogue.list(),
+    add: (stream) => catalogue.add(stream),
+    rotateKey: (name, overlapSeconds) => catalogue.rotateKey(name, { overlapSeconds }),
+    revokeKey: async (name, keyId) => void (await catalogue.revokeKey(name, keyId)),
+    remove: (name) => catalogue.remove(name),
+    close: () => {
+      store.close();
+      lock.release();
+    },
+  };
+}
+
+function isFaultCode(code: unknown): code is FaultCode {
+  return typeof code === "string" && code in FAULT_CODES;
+}
+
+/** Works through the API at `url`. */
+function remoteDesk(url: string, token: string): StreamDesk {
+  const call = async (method: string, path: string, body?: unknown): Promise<unknown> => {
+    let answer: Response;
+    try {
+      answer = await fetch(`${url}/api/v1/streams${path}`, {
+        method,
+        headers: {
+          authorization: `Bearer ${token}`,
+          ...(body === undefined ? {} : { "content-type": "application/json" }),
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        signal: AbortSignal.timeout(API_TIMEOUT_MS_MAX),
+      });
+    } catch (cause) {
+      throw new Fault("CONNECTION_LOST", `the API at ${url} does not answer: ${(cause as Error).message}`, {
+        cause,
+        hint: "See whether the platform runs.",
+      });
+    }
+    const text = await answer.text();
+    if (answer.ok) return text === "" ? undefined : (JSON.parse(text) as unknown);
+    throw refusalOf(answer.status, text, url);
+  };
+  const path = (...parts: readonly string[]): string => parts.map((part) => `/${encodeURIComponent(part)}`).join("");
+  return {
+    list: async () => ((await call("GET", "")) as { streams: ListedStream[] }).streams,
+    add: async (stream) => (await call("POST", "", stream)) as IssuedKey,
+    rotateKey: async (name, overlapSeconds) =>
+      (await call("POST", path(name, "rotate-key"), { overlapSeconds })) as IssuedKey,
+    revokeKey: async (name, keyId) => void (await call("DELETE", path(name, "keys", keyId))),
+    remove: async (name) => void (await call("DELETE", path(name))),
+    close: () => undefined,
+  };
+}
+
+function refusalOf(status: number, text: string, url: string): Fault {
+  let body: { error?: { code?: unknown; message?: unknown; hint?: unknown } } = {};
+  try {
+    body = JSON.parse(text) as typeof body;
+  } catch {
+    // Not our API, or a proxy in front of it: the status is all there is.
+  }
+  const { code, message, hint } = body.error ?? {};
+  if (status === 401) {
+    return new Fault("UNAUTHORIZED", `the API at ${url} does not take this admin token`, {
+      hint: "Give the token of the running platform with --admin-token or GRANDSTAND_ADMIN_TOKEN.",
+    });
+  }
+  return new Fault(
+    isFaultCode(code) ? code : "CONNECTION_LOST",
+    typeof message === "string" ? message : `the API at ${url} answered ${status}`,
+    typeof hint === "string" ? { hint } : {},
+  );
+}
+
+/** Opens the desk: `url` when given, else the data folder, else the node that holds it. @throws Fault. */
+export async function openStreamDesk(config: Config, url: string | undefined): Promise<StreamDesk> {
+  const token = config.adminToken ?? (await openSecretFiles(config.dataDir).read("admin-token")) ?? "";
+  if (url !== undefined) return remoteDesk(url.replace(/\/+$/, ""), token);
+  try {
+    return await localDesk(config);
+  } catch (error) {
+    const node = error instanceof Fault && error.code === "DATA_DIR_BUSY" ? readNodeFile(config.dataDir) : undefined;
+    if (node === undefined) throw error;
+    return remoteDesk(node.url, token);
+  }
+}
+
+/** Settings given as flags. @throws Fault `CONFIG_INVALID`. */
+export function settingsFromFlags(flags: ReadonlyMap<string, string | true>): StreamSettings {
+  const values: Record<string, unknown> = {};
+  const latency = flags.get("latency");
+  if (latency !== undefined) values["latency"] = latency;
+  for (const name of ["segmentSeconds", "partMs", "graceSeconds"]) {
+    const written = flags.get(name);
+    if (written !== undefined) values[name] = Number.isNaN(Number(written)) ? written : Number(written);
+  }
+  return parseStreamSettings(values);
+}

@@ -1,0 +1,145 @@
+import type { ArgsDef, CommandDef } from "citty";
+import { OVERLAP_SECONDS_MAX } from "#control/catalogue.ts";
+import { loadConfig } from "#node/config.ts";
+import { type GivenArguments, numberFlag, readArguments, textFlag } from "./arguments.ts";
+import { openStreamDesk, settingsFromFlags, type StreamDesk } from "./stream-desk.ts";
+
+const NAME: ArgsDef = { name: { type: "positional", description: "the stream's name", required: true } };
+const PLACE: ArgsDef = {
+  dataDir: { type: "string", valueHint: "PATH", description: "data folder, as given to start" },
+  config: { type: "string", valueHint: "PATH", description: "configuration file, as given to start" },
+  url: {
+    type: "string",
+    valueHint: "URL",
+    description: "API of a platform elsewhere, such as https://live.example.org",
+  },
+  adminToken: { type: "string", valueHint: "TOKEN", description: "admin token; else the one in the data folder" },
+  json: { type: "boolean", description: "print JSON" },
+};
+const SETTINGS: ArgsDef = {
+  latency: { type: "string", valueHint: "lowest|low|normal", description: "how close to live" },
+  segmentSeconds: { type: "string", valueHint: "S", description: "duration of a segment" },
+  partMs: { type: "string", valueHint: "MS", description: "duration of a part; 0: no parts" },
+  graceSeconds: { type: "string", valueHint: "S", description: "how long a broadcast waits for its encoder" },
+};
+
+async function atDesk<T>(given: GivenArguments, work: (desk: StreamDesk) => Promise<T>): Promise<T> {
+  const pass = (name: string, flag: string): string[] => {
+    const value = textFlag(given, name);
+    return value === undefined ? [] : [flag, value];
+  };
+  const flags = [
+    ...pass("dataDir", "--data-dir"),
+    ...pass("config", "--config"),
+    ...pass("adminToken", "--admin-token"),
+  ];
+  const desk = await openStreamDesk(loadConfig({ flags, environment: process.env }), textFlag(given, "url"));
+  try {
+    return await work(desk);
+  } finally {
+    desk.close();
+  }
+}
+
+function print(given: GivenArguments, value: unknown, text: string): void {
+  console.log(given.flags.has("json") ? JSON.stringify(value) : text);
+}
+
+/** Lays out rows in columns. */
+function columns(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)));
+  return rows
+    .map((row) =>
+      row
+        .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
+}
+
+function define(
+  name: string,
+  description: string,
+  args: ArgsDef,
+  run: (given: GivenArguments) => Promise<void>,
+): CommandDef {
+  const all = { ...args, ...PLACE };
+  // Missing words are told by readArguments, in the same form as everything else.
+  return { meta: { name, description }, args: all, run: ({ rawArgs }) => run(readArguments(rawArgs, all)) };
+}
+
+const list = define("list", "list all streams", {}, (given) =>
+  atDesk(given, async (desk) => {
+    const streams = await desk.list();
+    const rows = streams.map(({ name, title, managedBy, keys, createdAtMs }) => [
+      name,
+      title === "" ? "-" : title,
+      managedBy === "file" ? "configuration file" : "here",
+      keys.map((key) => key.id).join(" "),
+      new Date(createdAtMs).toISOString().slice(0, 10),
+    ]);
+    const text =
+      streams.length === 0
+        ? "There is no stream yet. Add one: grandstand streams add NAME"
+        : columns([["NAME", "TITLE", "MANAGED", "KEY IDS", "SINCE"], ...rows]);
+    print(given, { streams }, text);
+  }),
+);
+
+const add = define(
+  "add",
+  "add a stream and print its key, this once",
+  { ...NAME, title: { type: "string", valueHint: "TEXT", description: "what viewers read" }, ...SETTINGS },
+  (given) =>
+    atDesk(given, async (desk) => {
+      const [name = ""] = given.positional;
+      const { key } = await desk.add({
+        name,
+        title: textFlag(given, "title") ?? "",
+        settings: settingsFromFlags(given.flags),
+      });
+      print(given, { name, key }, `The stream ${name} is there. Its key, shown this once:\n\n  ${key}\n`);
+    }),
+);
+
+const overlap: ArgsDef = {
+  overlapSeconds: { type: "string", valueHint: "S", description: "how long the old key still works", default: "0" },
+};
+const rotateKey = define(
+  "rotate-key",
+  "replace the key and print the new one, this once",
+  { ...NAME, ...overlap },
+  (given) => {
+    const overlapSeconds = numberFlag(given, "overlapSeconds", { min: 0, max: OVERLAP_SECONDS_MAX, fallback: 0 });
+    return atDesk(given, async (desk) => {
+      const [name = ""] = given.positional;
+      const { key } = await desk.rotateKey(name, overlapSeconds);
+      const old = overlapSeconds === 0 ? "The old key has ended." : `The old key works for ${overlapSeconds} s more.`;
+      print(given, { name, key }, `The new key of ${name}, shown this once:\n\n  ${key}\n\n${old}`);
+    });
+  },
+);
+
+const keyId: ArgsDef = { keyId: { type: "positional", description: "the key's id, as list shows it", required: true } };
+const revokeKey = define("revoke-key", "end one key now", { ...NAME, ...keyId }, (given) =>
+  atDesk(given, async (desk) => {
+    const [name = "", id = ""] = given.positional;
+    await desk.revokeKey(name, id);
+    print(given, { name, keyId: id }, `The key ${id} of ${name} has ended.`);
+  }),
+);
+
+const remove = define("remove", "remove a stream; a broadcast of it ends now", NAME, (given) =>
+  atDesk(given, async (desk) => {
+    const [name = ""] = given.positional;
+    await desk.remove(name);
+    print(given, { name }, `The stream ${name} is gone.`);
+  }),
+);
+
+/** `grandstand streams add|list|rotate-key|revoke-key|remove`. */
+export const streamsCommand: CommandDef = {
+  meta: { name: "streams", description: "manage streams and keys, whether the platform runs or not" },
+  subCommands: { add, list, "rotate-key": rotateKey, "revoke-key": revokeKey, remove },
+};
