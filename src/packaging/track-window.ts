@@ -209,6 +209,7 @@ export class TrackWindow implements WindowTrack {
 
   /** Finishes what is open and fills the numbers up to `cut` with gaps that share the time between; numbers whose cut is known begin there. */
   #bridge(cut: CutRecord): boolean {
+    const versionBefore = this.version;
     if (this.#unsealed !== undefined) this.#finish(this.#unsealed, undefined);
     const hole = this.#unsealed;
     const last = this.segments.at(-1);
@@ -235,7 +236,7 @@ export class TrackWindow implements WindowTrack {
       gap.closeAsGap(Math.max(1, startOf(number + 1) - gap.startDts));
       this.#admit(gap);
     }
-    return true;
+    return this.version !== versionBefore;
   }
 
   /** A segment has its final form: lists it, and lets go of what left the window. */
