@@ -75,7 +75,8 @@ export class EncoderRecordReader {
 
   /** Gives the records that are complete now. @throws ProtocolError `BYTES_INVALID` when a length or a kind is impossible. */
   receive(chunk: Uint8Array): EncoderRecord[] {
-    this.#pending.push(chunk);
+    // The pipe may use its buffer again.
+    this.#pending.push(chunk.slice());
     this.#pendingBytes += chunk.byteLength;
     const records: EncoderRecord[] = [];
     for (;;) {
@@ -101,7 +102,7 @@ export class EncoderRecordReader {
     return head;
   }
 
-  /** A copy, so that a frame does not keep its chunk alive and the pipe's buffer may be used again. */
+  /** One array for each record, whatever chunks it came in. */
   #take(count: number): Uint8Array {
     const record = new Uint8Array(count);
     let at = 0;
@@ -160,6 +161,12 @@ function parseTracks(text: string): EncoderTrack[] {
 }
 
 function parseFault(text: string): EncoderRecord {
-  const value = parseJson(text) as Partial<Record<"code" | "message" | "hint", unknown>>;
-  return { kind: "fault", code: String(value.code), message: String(value.message), hint: String(value.hint ?? "") };
+  const value = parseJson(text);
+  const fields =
+    typeof value === "object" && value !== null ? new Map<string, unknown>(Object.entries(value)) : undefined;
+  const word = (key: string): string => {
+    const field = fields?.get(key);
+    return typeof field === "string" ? field : "";
+  };
+  return { kind: "fault", code: word("code"), message: word("message"), hint: word("hint") };
 }

@@ -40,24 +40,14 @@ const ENCODERS: Readonly<Record<VideoEncoderSettings["codec"], string>> = {
 function optionsOf(settings: VideoEncoderSettings): Record<string, string> {
   const { gopFrames, bframes } = settings;
   const gop = `keyint=${gopFrames}:min-keyint=${gopFrames}:scenecut=0:open-gop=0:bframes=${bframes}`;
-  switch (settings.codec) {
-    case "avc":
-      return {
-        preset: "superfast",
-        forced_idr: "1",
-        ...(bframes === 0 ? { tune: "zerolatency" } : {}),
-        "x264-params": `${gop}:b-adapt=0:rc-lookahead=0:sync-lookahead=0:sliced-threads=0:force-cfr=1`,
-      };
-    case "hevc":
-      return {
-        preset: "ultrafast",
-        forced_idr: "1",
-        ...(bframes === 0 ? { tune: "zerolatency" } : {}),
-        "x265-params": `${gop}:b-adapt=0:rc-lookahead=${Math.max(1, bframes + 1)}:frame-threads=1:log-level=none`,
-      };
-    case "av1":
-      return { preset: "12", "svtav1-params": "pred-struct=1:lp=1:rc=2:scd=0" };
+  const tune = bframes === 0 ? { tune: "zerolatency" } : {};
+  if (settings.codec === "av1") return { preset: "12", "svtav1-params": "pred-struct=1:lp=1:rc=2:scd=0" };
+  if (settings.codec === "avc") {
+    const params = `${gop}:b-adapt=0:rc-lookahead=0:sync-lookahead=0:sliced-threads=0:force-cfr=1`;
+    return { preset: "superfast", forced_idr: "1", ...tune, "x264-params": params };
   }
+  const params = `${gop}:b-adapt=0:rc-lookahead=${Math.max(1, bframes + 1)}:frame-threads=1:log-level=none`;
+  return { preset: "ultrafast", forced_idr: "1", ...tune, "x265-params": params };
 }
 
 /** Encodes pictures in constant frame rate with a fixed key frame distance and closed groups of pictures. */

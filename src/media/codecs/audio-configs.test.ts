@@ -59,16 +59,32 @@ test("HE-AAC signalled behind the core, as old players want it", () => {
 });
 
 test("a sampling rate in full and frames of 960 samples", () => {
-  // LC(2), escape 15, 24 bits of rate 12345, stereo, frame length flag.
-  const bits = `00010${"1111"}${(12345).toString(2).padStart(24, "0")}0010${"100"}`;
+  const SAMPLE_RATE = 12345;
+  // LC(2), escape 15, 24 bits of rate, stereo, frame length flag.
+  const bits = `000101111${SAMPLE_RATE.toString(2).padStart(24, "0")}0010100`;
   const asc = Uint8Array.from(bits.match(/.{8}/g) ?? [], (byte) => Number.parseInt(byte, 2));
   expect(parseAacConfig(asc)).toMatchObject({ sampleRate: 12345, channels: 2, samplesPerFrame: 960 });
 });
 
 test("channels told by a program config element are counted", () => {
-  const element =
-    "0000" + "01" + "0011" + "0001" + "0000" + "0000" + "01" + "000" + "0000" + "0" + "0" + "0" + "1" + "0000";
-  const bits = `00010${"0011"}0000${"000"}${element}`.padEnd(64, "0");
+  // Tag 0, profile LC, rate index 3, one front pair, one side element, no back, no LFE, no mixdown; pair 0, single 1.
+  const element = [
+    "0000",
+    "01",
+    "0011",
+    "0001",
+    "0001",
+    "0000",
+    "00",
+    "000",
+    "0000",
+    "0",
+    "0",
+    "0",
+    "10000",
+    "00001",
+  ].join("");
+  const bits = `0001000110000000${element}`.padEnd(80, "0");
   const asc = Uint8Array.from(bits.match(/.{8}/g) ?? [], (byte) => Number.parseInt(byte, 2));
   expect(parseAacConfig(asc).channels).toBe(3);
 });
@@ -92,7 +108,7 @@ test("Opus stereo and 5.1", () => {
   expect(toHex(stereo.record)).toBe("000201380000bb80000000");
   const surround = parseOpusConfig(hex("4f707573486561640106380180bb000000000104020004010203 05".replaceAll(" ", "")));
   expect(surround).toMatchObject({ channels: 6, samplesPerFrame: 0 });
-  expect(toHex(surround.record)).toBe("000601380000bb80000001" + "0402000401020305");
+  expect(toHex(surround.record)).toBe("000601380000bb800000010402000401020305");
 });
 
 test("the length of an Opus packet is in its first bytes", () => {

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { ProtocolError } from "#faults/fault.ts";
 import { parseAacConfig } from "./aac.ts";
 import { parseAc3Frame, parseEac3Frame } from "./ac3.ts";

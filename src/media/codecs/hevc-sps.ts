@@ -143,8 +143,9 @@ function skipShortTermSets(bits: BitReader): void {
       bits.ue();
       let kept = 0;
       for (let i = 0; i <= pictures; i++) {
-        if (bits.flag()) kept++;
-        else if (bits.flag()) kept++;
+        // `use_delta_flag` follows only where `used_by_curr_pic_flag` is not set.
+        const used = bits.flag();
+        if (used || bits.flag()) kept++;
       }
       pictures = kept;
       continue;

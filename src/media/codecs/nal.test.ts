@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { AvcSample, avcConfigAfter, inspectAvcSample } from "./avc-nal.ts";
 import { parseAvcConfig, readAvcRecord } from "./avc.ts";
 import { HevcSample, inspectHevcSample } from "./hevc-nal.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { ProtocolError } from "#faults/fault.ts";
 import { type FlvTag, FlvReader, FlvTagType, writeFlvHeader, writeFlvTag } from "./flv-file.ts";
 import { readFlvScript, writeFlvMetadata } from "./flv-metadata.ts";
