@@ -1,5 +1,5 @@
 import { type AddressInfo, createServer as createPlainServer, type Server, type Socket } from "node:net";
-import { createServer as createTlsServer, type Server as TlsServer } from "node:tls";
+import { createServer as createTlsServer, type Server as TlsServer, TLSSocket } from "node:tls";
 import { Fault } from "#faults/fault.ts";
 
 /** Where to listen. */
@@ -39,10 +39,22 @@ export async function listen(
   identity?: TlsIdentity,
 ): Promise<Listener> {
   const server = identity === undefined ? createPlainServer() : tlsServer(identity);
-  server.on(identity === undefined ? "connection" : "secureConnection", (socket: Socket) => {
+  const entered = new WeakSet<Socket>();
+  const enter = (socket: Socket): void => {
+    if (entered.has(socket)) return;
+    entered.add(socket);
     socket.setNoDelay(true);
     onSocket(socket);
+  };
+  // Bun gives the TLS socket here, before its handshake, so that limits and deadlines hold for half-open ones too; Node gives the plain one below it.
+  server.on("connection", (socket: Socket) => {
+    if (identity === undefined || socket instanceof TLSSocket) enter(socket);
   });
+  if (identity !== undefined) {
+    server.on("secureConnection", enter);
+    // The socket's own close event follows and tells whoever took it.
+    server.on("tlsClientError", () => undefined);
+  }
   await opened(server, address);
   const port = (server.address() as AddressInfo).port;
   return {

@@ -8,8 +8,9 @@
  * `fmt` 0 has an absolute time and everything else, 1 lacks the stream id, 2 has the time difference only, 3 has nothing: it continues a
  * message, or starts one with the previous header again. Messages of several chunk streams interleave chunk by chunk.
  *
- * A payload byte is copied once, from the socket's chunk into the message's own buffer. What a peer declares never allocates: a buffer starts
- * with what the peer has shown to send (64 kB, or twice its largest message so far) and doubles as bytes arrive.
+ * A message that lies whole in one input and makes up most of it is a view of that input; any other payload byte is copied once, into the
+ * message's own buffer. What a peer declares never allocates: a buffer starts with what the peer has shown to send (64 kB, or twice its largest
+ * message so far) and doubles as bytes arrive.
  */
 import { ProtocolError } from "#faults/fault.ts";
 import { AMF_MESSAGE_BYTES_MAX, type Message, messageBytesMax } from "./message.ts";
@@ -49,6 +50,9 @@ interface ChunkStream {
   received: number;
 }
 
+/** A view may keep an input alive that is at most a third larger than itself; what is smaller is copied out. */
+const VIEW_SHARE_MIN = 0.75;
+
 /** Takes a peer's bytes apart into messages. Feed a chunk, then call {@link ChunkReader.next} until it gives `undefined`. */
 export class ChunkReader {
   /** Payload limit of one message beside that of its type, in bytes. Raise it when the peer may publish. */
@@ -77,7 +81,7 @@ export class ChunkReader {
     this.#offsetBefore = baseOffset;
   }
 
-  /** Gives the reader the peer's next bytes. They are read in place: call {@link keepRest} before returning while some are unread. */
+  /** Gives the reader the peer's next bytes, for good: messages may be views of them, and nobody may write to them again. */
   feed(chunk: Uint8Array): void {
     if (this.#position < this.#input.byteLength) {
       const rest = this.#input.byteLength - this.#position;
@@ -90,13 +94,6 @@ export class ChunkReader {
       this.#offsetBefore += this.#input.byteLength;
       this.#input = chunk;
     }
-    this.#position = 0;
-  }
-
-  /** Copies what is unread, since the socket may reuse its chunk. */
-  keepRest(): void {
-    this.#offsetBefore += this.#position;
-    this.#input = this.#input.slice(this.#position);
     this.#position = 0;
   }
 
@@ -142,6 +139,10 @@ export class ChunkReader {
       }
       if (this.#missing > 0) {
         const available = this.#input.byteLength - this.#position;
+        if (this.#missing === stream.length && available >= stream.length) {
+          this.#current = undefined;
+          return this.#whole(stream);
+        }
         if (available === 0) return undefined;
         this.#copy(stream, this.#missing < available ? this.#missing : available);
         if (this.#missing > 0) return undefined;
@@ -149,6 +150,19 @@ export class ChunkReader {
       this.#current = undefined;
       if (stream.received === stream.length) return this.#finish(stream);
     }
+  }
+
+  /** A message of one chunk that is there already. */
+  #whole(stream: ChunkStream): Message {
+    const { length, type, streamId, timestamp } = stream;
+    const at = this.#position;
+    this.#position = at + length;
+    this.#missing = 0;
+    if (length > this.#largestBytes) this.#largestBytes = length;
+    const input = this.#input;
+    const payload =
+      length >= input.byteLength * VIEW_SHARE_MIN ? input.subarray(at, at + length) : input.slice(at, at + length);
+    return { type, streamId, timestamp, payload };
   }
 
   #finish(stream: ChunkStream): Message {

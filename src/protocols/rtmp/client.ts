@@ -161,8 +161,10 @@ export class RtmpPublisher {
     });
   }
 
-  #receive(chunk: Uint8Array): void {
+  #receive(buffer: Uint8Array): void {
     if (this.#over) return;
+    // A plain array: the slice() of node's Buffer does not copy.
+    const chunk = new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
     try {
       for (const event of this.#session.receive(chunk, this.#options.nowMs())) {
         if (event.kind === "publishing") this.#ready.resolve();

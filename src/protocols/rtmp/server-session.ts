@@ -111,7 +111,7 @@ export class RtmpServerSession {
   }
 
   /**
-   * Takes the peer's next bytes; `chunk` is not kept.
+   * Takes the peer's next bytes for good: payloads of events may be views of `chunk`, and nobody may write to it again.
    * @throws ProtocolError naming the byte offset; afterwards the session is spent. Events of the bytes before the error are returned first: the
    * error is then thrown by {@link tick}, which is due at once.
    */
@@ -130,7 +130,6 @@ export class RtmpServerSession {
             `more than ${UNDECIDED_BYTES_MAX} bytes sent before the answer to publish`,
           );
         }
-        this.#reader.keepRest();
         return events;
       }
       events = [];
@@ -210,10 +209,7 @@ export class RtmpServerSession {
       this.#message(message, events, nowMs);
       // Set by the message; the type checker cannot know.
       const state: State = this.#state;
-      if (state === "deciding" || state === "over") {
-        this.#reader.keepRest();
-        break;
-      }
+      if (state === "deciding" || state === "over") break;
     }
     this.#acknowledge();
   }
