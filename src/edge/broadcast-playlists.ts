@@ -1,4 +1,5 @@
 import type { BroadcastWindow } from "#packaging/broadcast-window.ts";
+import { renderManifest } from "#packaging/dash/manifest.ts";
 import { renderMediaPlaylist } from "#packaging/hls/media-playlist.ts";
 import { renderMultivariantPlaylist } from "#packaging/hls/multivariant-playlist.ts";
 import { MEDIA_PLAYLIST_NAME } from "#packaging/object-names.ts";
@@ -7,6 +8,12 @@ import { PlaylistBody } from "./playlist-body.ts";
 
 /** File name of the multivariant playlist, directly below the stream. */
 const MULTIVARIANT_NAME = "index.m3u8";
+
+/** File name of the DASH manifest, directly below the stream. */
+const MANIFEST_NAME = "manifest.mpd";
+
+/** ISO/IEC 23009-1 Annex C. */
+const DASH_TYPE = "application/dash+xml";
 
 /** RFC 8216bis §10. */
 const HLS_TYPE = "application/vnd.apple.mpegurl";
@@ -29,6 +36,15 @@ export class BroadcastPlaylists {
         contentType: HLS_TYPE,
         blockingSeconds: 1,
         render: () => renderMultivariantPlaylist(window),
+      }),
+    );
+    this.#bodies.set(
+      MANIFEST_NAME,
+      new PlaylistBody({
+        kind: "mpd",
+        contentType: DASH_TYPE,
+        blockingSeconds: 1,
+        render: () => renderManifest(window),
       }),
     );
   }

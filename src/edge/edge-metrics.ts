@@ -1,15 +1,22 @@
 import type { Counter, Metrics } from "#observe/metrics.ts";
 
 /** What kinds of requests are counted apart. */
-export const REQUEST_KINDS = ["multivariant", "mpd", "playlist", "segment", "part", "init", "time", "other"] as const;
-
-/** A kind of {@link REQUEST_KINDS}. */
-export type RequestKind = (typeof REQUEST_KINDS)[number];
+export type RequestKind = "multivariant" | "mpd" | "playlist" | "segment" | "part" | "init" | "time" | "other";
 
 /** Counts what the edge answers. On the hot path it adds to numbers that exist already. */
 export class EdgeMetrics {
   readonly #metrics: Metrics;
-  readonly #requests = new Map<RequestKind, Counter[]>();
+  /** Counters by kind and status. */
+  readonly #requests: Readonly<Record<RequestKind, Counter[]>> = {
+    multivariant: [],
+    mpd: [],
+    playlist: [],
+    segment: [],
+    part: [],
+    init: [],
+    time: [],
+    other: [],
+  };
   readonly #bytes: Counter;
   readonly #answerSeconds: Counter;
   readonly #answers: Counter;
@@ -17,7 +24,6 @@ export class EdgeMetrics {
 
   constructor(metrics: Metrics) {
     this.#metrics = metrics;
-    for (const kind of REQUEST_KINDS) this.#requests.set(kind, []);
     this.#bytes = metrics.counter(
       "grandstand_edge_sent_bytes_total",
       "Bytes of response bodies handed to the HTTP server.",
@@ -38,8 +44,7 @@ export class EdgeMetrics {
 
   /** A request was answered. */
   count(kind: RequestKind, status: number, sizeBytes: number): void {
-    // A kind outside the list cannot be: the type says so, and the constructor fills the map.
-    const byStatus = this.#requests.get(kind) ?? [];
+    const byStatus = this.#requests[kind];
     let counter = byStatus[status];
     if (counter === undefined) {
       counter = this.#metrics.counter("grandstand_edge_requests_total", "Requests answered, by kind and status.", {

@@ -19,8 +19,14 @@ const TICK_MS = 250;
 /** Ticks between two sweeps of prepared objects. */
 const SWEEP_TICKS = 20;
 
-/** Path below {@link LIVE_PREFIX} of the clock that DASH players set theirs by. */
-const TIME_NAME = "time";
+/** Last element of the path of the clock that DASH players set theirs by: `/time`, and `/live/time` where a proxy passes on `/live/` only. */
+const CLOCK_NAME = "time";
+
+/** Whether the path is `/time`, with or without a query. */
+function isClock(url: string, start: number): boolean {
+  const end = start + 1 + CLOCK_NAME.length;
+  return url.startsWith(CLOCK_NAME, start + 1) && (end === url.length || url.charCodeAt(end) === 63);
+}
 
 /** What {@link startEdge} needs. */
 export interface EdgeOptions {
@@ -38,7 +44,7 @@ export interface EdgeOptions {
 
 /** Serves live windows over HTTP. */
 export interface Edge extends Role {
-  /** Answers a request for anything below `/live/`; `undefined` for other paths. */
+  /** Answers a request for anything below `/live/`, and for `/time`; `undefined` for other paths. */
   handle(request: Request, context: HttpContext): Response | Promise<Response> | undefined;
   /** How many watch a stream, as estimated from playlist requests. */
   viewers(stream: string): number;
@@ -88,14 +94,18 @@ class RunningEdge implements Edge {
   handle(request: Request, context: HttpContext): Response | Promise<Response> | undefined {
     const { url } = request;
     const start = pathStart(url);
-    if (!url.startsWith(LIVE_PREFIX, start)) return undefined;
+    if (!url.startsWith(LIVE_PREFIX, start)) return isClock(url, start) ? this.#clock(request) : undefined;
     if (this.#abort.signal.aborted) return unavailable("the server is closing", 1);
     const { method } = request;
+    if (method === "GET") {
+      const response = this.#again(url, start + LIVE_PREFIX.length, request);
+      if (response !== undefined) return response;
+    }
     const isHead = method === "HEAD";
     if (!isHead && method !== "GET") return this.#other(method === "OPTIONS" ? preflight() : methodNotAllowed());
     const path = parsePath(url, start);
     if (path === undefined) return this.#other(badRequest("the path or the query is too long"));
-    if (path.rest === "") return path.stream === TIME_NAME ? this.#time(isHead) : this.#other(notFound());
+    if (path.rest === "") return path.stream === CLOCK_NAME ? this.#time(isHead) : this.#other(notFound());
     const window = this.#choose(path);
     if (window === undefined) return this.#other(notOnAir());
     return this.#broadcast(window).answer({ request, path, isHead, context });
@@ -104,6 +114,15 @@ class RunningEdge implements Edge {
   async close(): Promise<void> {
     if (!this.#abort.signal.aborted) this.#abort.abort(new Error("the edge closes"));
     await this.closed;
+  }
+
+  /** The quick way for what was answered before: nothing is taken apart but the stream's name. */
+  #again(url: string, from: number, request: Request): Response | undefined {
+    const slash = url.indexOf("/", from);
+    if (slash < 0) return undefined;
+    const window = this.#options.source.windows(url.substring(from, slash))[0];
+    if (window === undefined) return undefined;
+    return this.#broadcasts.get(window)?.again(url.substring(slash + 1), request);
   }
 
   /** The newest broadcast of the stream, or an older one that a media object names. */
@@ -138,6 +157,13 @@ class RunningEdge implements Edge {
     this.#broadcasts.delete(window);
     this.#removeViewerGauges.get(window)?.();
     this.#removeViewerGauges.delete(window);
+  }
+
+  #clock(request: Request): Response {
+    const { method } = request;
+    if (method === "OPTIONS") return this.#other(preflight());
+    if (method !== "GET" && method !== "HEAD") return this.#other(methodNotAllowed());
+    return this.#time(method === "HEAD");
   }
 
   #time(isHead: boolean): Response {

@@ -27,9 +27,8 @@ export interface RequestPath {
 /** Position of the path in `url`: after the authority, or 0 where there is none (HTTP/1.0 without `Host`). */
 export function pathStart(url: string): number {
   if (url.charCodeAt(0) === 47) return 0;
-  const authority = url.indexOf("://");
-  if (authority < 0) return url.length;
-  const slash = url.indexOf("/", authority + 3);
+  // The scheme is http or https, and an authority has at least one character.
+  const slash = url.indexOf("/", 8);
   return slash < 0 ? url.length : slash;
 }
 

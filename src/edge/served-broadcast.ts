@@ -4,27 +4,18 @@ import type { BroadcastWindow, Located } from "#packaging/broadcast-window.ts";
 import type { Segment, WindowTrack } from "#packaging/window.ts";
 import type { HttpContext } from "#runtime/http-server.ts";
 import type { Clock } from "#time/clock.ts";
-import {
-  badRequest,
-  EXPOSED_HEADERS,
-  gone,
-  notFound,
-  notOnAir,
-  notYet,
-  unavailable,
-  unsatisfiableRange,
-} from "./answer.ts";
-import { parseByteRange } from "./byte-range.ts";
+import { badRequest, EXPOSED_HEADERS, gone, notFound, notOnAir, notYet, unavailable } from "./answer.ts";
 import type { EdgeMetrics, RequestKind } from "./edge-metrics.ts";
 import { GrowingSegments } from "./growing-segment.ts";
 import type { KeptBodies } from "./kept-bodies.ts";
-import { acceptsGzip, matchesTag } from "./negotiation.ts";
+import { acceptsGzip } from "./negotiation.ts";
 import { Parked, type ParkedTally, type Verdict } from "./parked.ts";
 import type { PlaylistBody, PlaylistForm } from "./playlist-body.ts";
 import { BroadcastPlaylists } from "./broadcast-playlists.ts";
 import type { ServedWindow } from "./ports.ts";
 import type { Prepared } from "./prepared.ts";
 import type { RequestPath } from "./request-path.ts";
+import { Responder } from "./responder.ts";
 import { isHarmlessQuery, parsePlaylistQuery } from "./request-query.ts";
 import { type ObjectPath, objectTag, parseObjectPath, type ServedObject, ServedObjects } from "./served-objects.ts";
 import { ViewerEstimate } from "./viewer-estimate.ts";
@@ -34,6 +25,17 @@ const NEXT_SEGMENT_HOLD_MS = 1_000;
 
 /** The runtime closes connections that are silent for 30 s; longer waits have to ask for more. */
 const SILENCE_SECONDS_MAX = 25;
+
+/** Playlist requests remembered between two changes: a few forms of a few tracks; whoever invents queries gains nothing. */
+const RECENT_ANSWERS_MAX = 64;
+
+/** A playlist request that was answered since the last change. */
+interface RecentAnswer {
+  readonly kind: RequestKind;
+  readonly everyMs: number;
+  plain: Prepared | undefined;
+  zipped: Prepared | undefined;
+}
 
 /** What all broadcasts of an edge have in common. */
 export interface Surroundings {
@@ -65,6 +67,9 @@ export class ServedBroadcast {
   readonly #objects: ServedObjects;
   readonly #parked: Parked;
   readonly #growing = new GrowingSegments();
+  readonly #responder: Responder;
+  /** Playlist requests answered since the last change, by everything of their URL after the stream: the same again takes one look-up. */
+  readonly #recent = new Map<string, RecentAnswer>();
   readonly #stopListening: () => void;
   /** Longest time a playlist request is parked. */
   readonly #blockedMs: number;
@@ -77,6 +82,7 @@ export class ServedBroadcast {
     this.#playlists = new BroadcastPlaylists(source.window);
     this.#objects = new ServedObjects(source.window, around.kept);
     this.#parked = new Parked(around.tally);
+    this.#responder = new Responder(around.metrics, around.clock);
     this.estimate = new ViewerEstimate(around.clock.nowMs());
     this.#blockedMs = BLOCKED_TARGETS_MAX * source.window.parameters.targetDurationSeconds * 1_000;
     this.#stopListening = source.onChange(() => this.#changed());
@@ -92,16 +98,29 @@ export class ServedBroadcast {
     return this.#growing.count;
   }
 
+  /** Answers a GET that was answered before and still means the same, by its URL after the stream; `undefined` for all others. */
+  again(target: string, request: Request): Response | undefined {
+    const recent = this.#recent.get(target);
+    if (recent === undefined) {
+      const object = this.#objects.get(target);
+      return object === undefined ? undefined : this.#serveObject(object, request, false);
+    }
+    const prepared = acceptsGzip(request.headers.get("accept-encoding")) ? recent.zipped : recent.plain;
+    if (prepared === undefined) return undefined;
+    if (recent.everyMs > 0) this.estimate.asked(recent.everyMs);
+    return this.#responder.send(prepared, recent.kind, request, false);
+  }
+
   /** Answers a request for anything of this broadcast. */
   answer(asked: Asked): Response | Promise<Response> {
     const { rest, query } = asked.path;
     const object = this.#objects.get(rest);
-    if (object !== undefined && query === undefined) return this.#serveObject(object, asked);
+    if (object !== undefined && query === undefined) return this.#serveObject(object, asked.request, asked.isHead);
     const playlist = this.#playlists.find(rest);
     if (playlist !== undefined) return this.#answerPlaylist(playlist, asked);
-    if (!isHarmlessQuery(query)) return this.#counted("other", badRequest("objects take no query"));
+    if (!isHarmlessQuery(query)) return this.#responder.refuse("other", badRequest("objects take no query"));
     const path = parseObjectPath(rest);
-    if (path === undefined) return this.#counted("other", notFound());
+    if (path === undefined) return this.#responder.refuse("other", notFound());
     return this.#answerObject(path, asked);
   }
 
@@ -140,6 +159,7 @@ export class ServedBroadcast {
       return;
     }
     this.#playlists.forget();
+    this.#recent.clear();
     if (this.#parked.count > 0) {
       const answered = this.#parked.settle();
       if (answered > 0) this.#around.metrics.released(answered, this.#around.clock.nowMs() - this.source.changedAtMs);
@@ -152,17 +172,19 @@ export class ServedBroadcast {
   #answerPlaylist(playlist: PlaylistBody, asked: Asked): Response | Promise<Response> {
     const { rest, query } = asked.path;
     const directives = query === undefined ? NO_DIRECTIVES : parsePlaylistQuery(query);
-    if ("kind" in directives) return this.#counted(playlist.kind, badRequest(directives.reason));
+    if ("kind" in directives) return this.#responder.refuse(playlist.kind, badRequest(directives.reason));
     const form: PlaylistForm = {
       gzip: acceptsGzip(asked.request.headers.get("accept-encoding")),
       blocking: playlist.kind === "playlist" && directives.msn !== undefined,
       skip: playlist.kind === "playlist" ? directives.skip : undefined,
     };
-    this.#note(playlist, rest, form);
+    const everyMs = this.#everyMs(playlist, rest, form);
+    if (everyMs > 0) this.estimate.asked(everyMs);
     const verdict = this.#judge(playlist, rest, directives, form);
     if (verdict === undefined) return this.#parkPlaylist(playlist, directives, form, asked);
-    if ("each" in verdict) return this.#counted(playlist.kind, verdict.each());
-    return this.#send(verdict.prepared, playlist.kind, asked);
+    if ("each" in verdict) return this.#responder.refuse(playlist.kind, verdict.each());
+    this.#remember(asked.path, playlist.kind, everyMs, verdict.prepared, form);
+    return this.#responder.send(verdict.prepared, playlist.kind, asked.request, asked.isHead);
   }
 
   /** The answer to a playlist request as of now; `undefined` when it has to wait. */
@@ -199,12 +221,24 @@ export class ServedBroadcast {
     });
   }
 
-  #note(playlist: PlaylistBody, rest: string, form: PlaylistForm): void {
+  /** How often a viewer asks for this playlist, milliseconds; 0 where the request says nothing about viewers. */
+  #everyMs(playlist: PlaylistBody, rest: string, form: PlaylistForm): number {
     const { segmentDurationMicros, partTargetMicros } = this.#window.parameters;
-    if (playlist.kind === "mpd") this.estimate.asked(segmentDurationMicros / 1_000);
-    else if (playlist.kind === "playlist" && this.#playlists.trackOf(rest) === this.#window.tracks[0]) {
-      this.estimate.asked((form.blocking ? partTargetMicros : segmentDurationMicros) / 1_000);
+    if (playlist.kind === "mpd") return segmentDurationMicros / 1_000;
+    if (playlist.kind !== "playlist" || this.#playlists.trackOf(rest) !== this.#window.tracks[0]) return 0;
+    return (form.blocking ? partTargetMicros : segmentDurationMicros) / 1_000;
+  }
+
+  #remember(path: RequestPath, kind: RequestKind, everyMs: number, prepared: Prepared, form: PlaylistForm): void {
+    const target = path.query === undefined ? path.rest : `${path.rest}?${path.query}`;
+    let recent = this.#recent.get(target);
+    if (recent === undefined) {
+      if (this.#recent.size >= RECENT_ANSWERS_MAX) return;
+      recent = { kind, everyMs, plain: undefined, zipped: undefined };
+      this.#recent.set(target, recent);
     }
+    if (form.gzip) recent.zipped = prepared;
+    else recent.plain = prepared;
   }
 
   // ── objects ──
@@ -223,8 +257,8 @@ export class ServedBroadcast {
         expired: notYet,
       });
     }
-    if ("each" in verdict) return this.#counted(kind, verdict.each());
-    return this.#serveObject({ prepared: verdict.prepared, kind, path }, asked);
+    if ("each" in verdict) return this.#responder.refuse(kind, verdict.each());
+    return this.#serveObject({ prepared: verdict.prepared, kind, path }, asked.request, asked.isHead);
   }
 
   #judgeObject(
@@ -262,45 +296,9 @@ export class ServedBroadcast {
     return new Response(isHead ? null : this.#growing.open(segment), { headers });
   }
 
-  #serveObject(object: ServedObject, asked: Asked): Response {
-    const response = this.#send(object.prepared, object.kind, asked);
+  #serveObject(object: ServedObject, request: Request, isHead: boolean): Response {
+    const response = this.#responder.send(object.prepared, object.kind, request, isHead);
     this.#objects.account(object.prepared);
-    return response;
-  }
-
-  // ── responses ──
-
-  #send(prepared: Prepared, kind: RequestKind, asked: Asked): Response {
-    const { headers } = asked.request;
-    const { metrics } = this.#around;
-    const known = headers.get("if-none-match");
-    if (known !== null && matchesTag(known, prepared.tag)) {
-      metrics.count(kind, 304, 0);
-      return prepared.notModified();
-    }
-    if (asked.isHead) {
-      metrics.count(kind, 200, 0);
-      return prepared.head(this.#around.clock.wallMs());
-    }
-    if (prepared.ranges) {
-      const wanted = headers.get("range");
-      if (wanted !== null) {
-        const condition = headers.get("if-range");
-        const range =
-          condition === null || condition === prepared.tag ? parseByteRange(wanted, prepared.sizeBytes) : undefined;
-        if (range === "unsatisfiable") return this.#counted(kind, unsatisfiableRange(prepared.sizeBytes));
-        if (range !== undefined) {
-          metrics.count(kind, 206, range.last - range.first + 1);
-          return prepared.partial(range.first, range.last);
-        }
-      }
-    }
-    metrics.count(kind, 200, prepared.sizeBytes);
-    return prepared.response();
-  }
-
-  #counted(kind: RequestKind, response: Response): Response {
-    this.#around.metrics.count(kind, response.status, 0);
     return response;
   }
 
@@ -310,7 +308,7 @@ export class ServedBroadcast {
     wait: { key: string; holdMs: number; attempt: () => Verdict | undefined; expired: () => Response },
   ): Response | Promise<Response> {
     const { clock, metrics, tally, parkedMax } = this.#around;
-    if (tally.count >= parkedMax) return this.#counted(kind, unavailable("too many requests are waiting", 1));
+    if (tally.count >= parkedMax) return this.#responder.refuse(kind, unavailable("too many requests are waiting", 1));
     if (wait.holdMs > SILENCE_SECONDS_MAX * 1_000) asked.context.allowSilence(Math.ceil(wait.holdMs / 1_000) + 5);
     return this.#parked.park(wait.key, {
       deadlineMs: clock.nowMs() + wait.holdMs,
