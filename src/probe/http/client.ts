@@ -36,6 +36,8 @@ export interface GetOptions {
   /** Default false. */
   readonly followRedirects?: boolean;
   readonly method?: "GET" | "HEAD";
+  /** Ask for a part of the resource only. */
+  readonly range?: { readonly offset: number; readonly length: number } | undefined;
 }
 
 /** Is told of every answer and every lost connection of a client: the figures of a report. */
@@ -145,10 +147,12 @@ export class HttpClient {
 
   async #ask(connection: Connection, key: string, url: URL, options: GetOptions): Promise<RawResponse> {
     const encoding = options.acceptEncoding ?? "gzip";
+    const { range } = options;
+    const rangeLine = range === undefined ? "" : `Range: bytes=${range.offset}-${range.offset + range.length - 1}\r\n`;
     const response = await connection.request({
       method: options.method ?? "GET",
       target: url.pathname + url.search,
-      headers: `Host: ${url.host}\r\nUser-Agent: grandstand-probe\r\nAccept: */*\r\nAccept-Encoding: ${encoding}\r\n`,
+      headers: `Host: ${url.host}\r\nUser-Agent: grandstand-probe\r\nAccept: */*\r\nAccept-Encoding: ${encoding}\r\n${rangeLine}`,
       keepBody: options.keepBody ?? true,
       timeoutMs: options.timeoutMs ?? 15_000,
     });

@@ -1,0 +1,164 @@
+import type { MultivariantPlaylist, Variant } from "#probe/hls/multivariant-playlist.ts";
+import type { MeasuredRendition, MultivariantRule } from "./rule.ts";
+
+/** Frame rates are written with up to three decimals. */
+const FRAME_RATE_ERROR_MAX = 0.05;
+/** Average bandwidths are estimates: this share off is tolerated. */
+const AVERAGE_SHARE_MAX = 1.15;
+/** Seconds of a rendition that must have been read before its average means anything. */
+const AVERAGE_SECONDS_MIN = 10;
+
+type Measured = ReadonlyMap<string, MeasuredRendition>;
+
+/** The measured renditions of a variant: its own and each audio it may be played with. */
+function combinations(
+  playlist: MultivariantPlaylist,
+  variant: Variant,
+  measured: Measured,
+  url: string,
+): MeasuredRendition[][] {
+  const own = measured.get(new URL(variant.uri, url).href);
+  if (own === undefined) return [];
+  const audios = playlist.renditions.filter((r) => r.type === "AUDIO" && r.groupId === variant.audioGroup);
+  const found: MeasuredRendition[][] = [];
+  for (const { uri } of audios) {
+    const audio = uri === undefined ? undefined : measured.get(new URL(uri, url).href);
+    if (audio !== undefined && audio !== own) found.push([own, audio]);
+  }
+  return found.length === 0 ? [[own]] : found;
+}
+
+function* checkCodecs(playlist: MultivariantPlaylist, measured: Measured, url: string): Iterable<string> {
+  for (const variant of playlist.variants) {
+    if (variant.codecs === undefined) {
+      yield `${variant.uri} has no CODECS`;
+      continue;
+    }
+    for (const { init } of combinations(playlist, variant, measured, url).flat()) {
+      if (init !== undefined && !variant.codecs.some((codec) => codec.toLowerCase() === init.codec.toLowerCase())) {
+        yield `${variant.uri} has CODECS "${variant.codecs.join(",")}", the init segment says ${init.codec}`;
+      }
+    }
+  }
+}
+
+function* checkGroups({ variants, renditions }: MultivariantPlaylist): Iterable<string> {
+  for (const variant of variants) {
+    const group = variant.audioGroup;
+    if (group !== undefined && !renditions.some((r) => r.type === "AUDIO" && r.groupId === group)) {
+      yield `${variant.uri} names the audio group "${group}", which does not exist`;
+    }
+  }
+  const names = new Set<string>();
+  const defaults = new Set<string>();
+  for (const rendition of renditions) {
+    const group = `${rendition.type} ${rendition.groupId}`;
+    const name = `${group} ${rendition.name}`;
+    if (names.has(name)) yield `two renditions named "${rendition.name}" in group "${rendition.groupId}"`;
+    names.add(name);
+    if (rendition.isDefault && defaults.has(group)) yield `two DEFAULT=YES in group "${rendition.groupId}"`;
+    if (rendition.isDefault) defaults.add(group);
+    if (rendition.isDefault && !rendition.autoselect) yield `"${rendition.name}" is DEFAULT=YES but not AUTOSELECT=YES`;
+  }
+}
+
+/** The multivariant playlist against itself and against the media (§4.4.6, §6.2.4). */
+export const MULTIVARIANT_RULES: readonly MultivariantRule[] = [
+  {
+    on: "multivariant",
+    id: "codecs-true",
+    clause: "4.4.6.2, 6.2.4",
+    severity: "error",
+    demands: "CODECS names every format of the variant's renditions, as the init segments say it.",
+    check: checkCodecs,
+  },
+  {
+    on: "multivariant",
+    id: "bandwidth-covers-peak",
+    clause: "4.4.6.2",
+    severity: "error",
+    demands: "BANDWIDTH is at least the largest sum of peak segment bit rates of any playable combination.",
+    *check(playlist, measured, url) {
+      for (const variant of playlist.variants) {
+        for (const combination of combinations(playlist, variant, measured, url)) {
+          const peak = combination.reduce((sum, rendition) => sum + rendition.peakBitrate, 0);
+          if (peak > variant.bandwidth) {
+            yield `${variant.uri} has BANDWIDTH=${variant.bandwidth}, segments reach ${Math.round(peak)} bit/s`;
+          }
+        }
+      }
+    },
+  },
+  {
+    on: "multivariant",
+    id: "average-bandwidth-true",
+    clause: "4.4.6.2, Apple authoring 9.14",
+    severity: "warning",
+    demands: "AVERAGE-BANDWIDTH is there and is at least the measured average.",
+    *check(playlist, measured, url) {
+      for (const variant of playlist.variants) {
+        const declared = variant.averageBandwidth;
+        if (declared === undefined) yield `${variant.uri} has no AVERAGE-BANDWIDTH`;
+        for (const combination of combinations(playlist, variant, measured, url)) {
+          const average = combination.reduce((sum, rendition) => sum + rendition.averageBitrate, 0);
+          const long = combination.every((rendition) => rendition.seconds >= AVERAGE_SECONDS_MIN);
+          if (long && declared !== undefined && average > declared * AVERAGE_SHARE_MAX) {
+            yield `${variant.uri} has AVERAGE-BANDWIDTH=${declared}, measured ${Math.round(average)} bit/s`;
+          }
+        }
+      }
+    },
+  },
+  {
+    on: "multivariant",
+    id: "resolution-true",
+    clause: "4.4.6.2",
+    severity: "error",
+    demands: "RESOLUTION is what the init segment says.",
+    *check(playlist, measured, url) {
+      for (const { uri, resolution } of playlist.variants) {
+        const init = measured.get(new URL(uri, url).href)?.init;
+        if (init?.kind !== "video") continue;
+        if (resolution === undefined) yield `${uri} has no RESOLUTION`;
+        else if (resolution.width !== init.width || resolution.height !== init.height) {
+          yield `${uri} has RESOLUTION=${resolution.width}x${resolution.height}, the init segment ${init.width}x${init.height}`;
+        }
+      }
+    },
+  },
+  {
+    on: "multivariant",
+    id: "frame-rate-true",
+    clause: "4.4.6.2, Apple authoring 9.15",
+    severity: "error",
+    demands: "FRAME-RATE is there for video and is what the media have.",
+    *check(playlist, measured, url) {
+      for (const { uri, frameRate } of playlist.variants) {
+        const rendition = measured.get(new URL(uri, url).href);
+        if (rendition?.init?.kind !== "video" || rendition.frameRate === undefined) continue;
+        if (frameRate === undefined) yield `${uri} has no FRAME-RATE`;
+        else if (Math.abs(frameRate - rendition.frameRate) > FRAME_RATE_ERROR_MAX) {
+          yield `${uri} has FRAME-RATE=${frameRate}, the media have ${rendition.frameRate.toFixed(3)}`;
+        }
+      }
+    },
+  },
+  {
+    on: "multivariant",
+    id: "groups-consistent",
+    clause: "4.4.6.1.1, 4.4.6.2",
+    severity: "error",
+    demands: "Groups exist, names in a group differ, at most one rendition is DEFAULT, and that one is AUTOSELECT.",
+    check: checkGroups,
+  },
+  {
+    on: "multivariant",
+    id: "independent-segments-stated",
+    clause: "Apple authoring 8.7",
+    severity: "warning",
+    demands: "EXT-X-INDEPENDENT-SEGMENTS stands in the multivariant playlist.",
+    *check(playlist) {
+      if (!playlist.independentSegments) yield "no EXT-X-INDEPENDENT-SEGMENTS";
+    },
+  },
+];

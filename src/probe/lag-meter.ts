@@ -1,0 +1,43 @@
+import type { Clock } from "#time/clock.ts";
+
+const TICK_MS = 20;
+/** Ticks remembered: ten seconds. */
+const TICKS_REMEMBERED = 500;
+
+/**
+ * Measures how late this process itself wakes up, so that the probe never blames a server for its own machine being busy.
+ * Runs until `signal` aborts.
+ */
+export class LagMeter {
+  readonly #late: { atMs: number; lagMs: number }[] = [];
+  #maxMs = 0;
+
+  /** Largest lateness since the start, in milliseconds. */
+  get maxMs(): number {
+    return this.#maxMs;
+  }
+
+  /** Measures until `signal` aborts. */
+  async run(clock: Clock, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const dueMs = clock.nowMs() + TICK_MS;
+      try {
+        await clock.sleep(TICK_MS, signal);
+      } catch {
+        return;
+      }
+      const lagMs = clock.nowMs() - dueMs;
+      if (lagMs < TICK_MS) continue;
+      this.#maxMs = Math.max(this.#maxMs, lagMs);
+      this.#late.push({ atMs: clock.nowMs(), lagMs });
+      if (this.#late.length > TICKS_REMEMBERED) this.#late.shift();
+    }
+  }
+
+  /** Sum of the lateness since a moment, in milliseconds. */
+  sinceMs(fromMs: number): number {
+    let total = 0;
+    for (const { atMs, lagMs } of this.#late) if (atMs >= fromMs) total += lagMs;
+    return total;
+  }
+}
