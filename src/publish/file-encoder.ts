@@ -131,8 +131,10 @@ async function emitFile(file: FormatContext, tracks: readonly OpenTrack[], offse
     if (open !== undefined) {
       const base = file.streams[open.streamIndex]?.timeBase;
       if (base !== undefined) lastDurationMicros = (Number(packet.duration) * base.num * 1e6) / base.den;
-      for (const unit of open.reader.read(packet)) opening.push({ track, unit });
-      seen.add(track);
+      for (const unit of open.reader.read(packet)) {
+        opening.push({ track, unit });
+        seen.add(track);
+      }
     }
     packet.unref();
     if (opening.length > 0 && (seen.size === tracks.length || opening.length >= OPENING_UNITS_MAX)) await flush();

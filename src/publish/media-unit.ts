@@ -34,11 +34,25 @@ export function microsOf(time: bigint, base: { num: number; den: number }): numb
   return (Number(time) * base.num * MICROS_PER_SECOND) / base.den;
 }
 
-/** Passes packets on as they are; unknown decode times go on from the packet before. */
+/** Packets held back at a start without decode times: more than any encoder reorders. */
+const HELD_PACKETS_MAX = 32;
+
+interface HeldPacket {
+  readonly keyframe: boolean;
+  readonly ptsMicros: number;
+  readonly durationMicros: number;
+  readonly payload: Uint8Array;
+}
+
+/**
+ * Passes packets on as they are. Decode times that a container does not tell are counted back from the first known one (the start of a
+ * Matroska file with B-frames) or go on from the packet before.
+ */
 export class PassThrough implements TrackReader {
   readonly config: Uint8Array;
   readonly #base: { num: number; den: number };
-  #nextDtsMicros = 0;
+  #nextDtsMicros: number | undefined;
+  #held: HeldPacket[] = [];
 
   constructor(config: Uint8Array, base: { num: number; den: number }) {
     this.config = config;
@@ -48,13 +62,34 @@ export class PassThrough implements TrackReader {
   read(packet: TimedPacket): MediaUnit[] {
     if (packet.data === null || packet.data.byteLength === 0) return [];
     const dtsMicros = packet.dts === NO_TIME ? this.#nextDtsMicros : microsOf(packet.dts, this.#base);
-    const ptsMicros = packet.pts === NO_TIME ? dtsMicros : microsOf(packet.pts, this.#base);
-    this.#nextDtsMicros = dtsMicros + microsOf(packet.duration, this.#base);
+    const durationMicros = microsOf(packet.duration, this.#base);
+    const ptsMicros = packet.pts === NO_TIME ? (dtsMicros ?? 0) : microsOf(packet.pts, this.#base);
     // The packet's memory goes back to the library, so a copy.
-    return [{ keyframe: packet.isKeyframe, dtsMicros, ptsMicros, payload: Uint8Array.from(packet.data) }];
+    const held = { keyframe: packet.isKeyframe, ptsMicros, durationMicros, payload: Uint8Array.from(packet.data) };
+    if (dtsMicros === undefined) {
+      this.#held.push(held);
+      return this.#held.length < HELD_PACKETS_MAX ? [] : this.#release(this.#held[0]?.ptsMicros ?? 0);
+    }
+    const units = this.#release(dtsMicros - this.#held.reduce((sum, { durationMicros: one }) => sum + one, 0));
+    this.#nextDtsMicros = dtsMicros + durationMicros;
+    units.push({ keyframe: held.keyframe, dtsMicros, ptsMicros, payload: held.payload });
+    return units;
   }
 
   drain(): MediaUnit[] {
-    return [];
+    return this.#release(this.#held[0]?.ptsMicros ?? 0);
+  }
+
+  /** Gives the held packets, the first at `dtsMicros`. */
+  #release(dtsMicros: number): MediaUnit[] {
+    let nextMicros = dtsMicros;
+    const units = this.#held.map(({ keyframe, ptsMicros, durationMicros, payload }) => {
+      const unit = { keyframe, dtsMicros: nextMicros, ptsMicros, payload };
+      nextMicros += durationMicros;
+      return unit;
+    });
+    if (this.#held.length > 0) this.#nextDtsMicros = nextMicros;
+    this.#held = [];
+    return units;
   }
 }
