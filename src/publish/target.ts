@@ -126,7 +126,7 @@ export class PublishTarget {
     const { frame } = item;
     if (!this.#entered) {
       if (!item.entry) {
-        if (this.#framesSent > 0) this.#framesDropped++;
+        if (this.#told.size > 0) this.#framesDropped++;
         return;
       }
       if (publisher.congested) {

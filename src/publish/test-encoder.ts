@@ -51,7 +51,7 @@ export async function runTestEncoder(settings: TestSettings): Promise<void> {
   const source = new TestSource(settings, video, audio, width, height);
   process.stdin.on("data", () => source.requestKeyframe());
   const frameMs = (1000 * frameRate.den) / frameRate.num;
-  const startMs = systemClock.nowMs();
+  const startMs = source.begin();
   for (let n = 0; ; n++) {
     const aheadMs = startMs + n * frameMs - systemClock.nowMs();
     if (aheadMs > 0) await systemClock.sleep(aheadMs);
@@ -67,7 +67,7 @@ class TestSource {
   readonly #picture: TestPicture;
   readonly #frame = new Frame();
   readonly #tone = new Float32Array(AAC_FRAME_SAMPLES);
-  readonly #startWallMs = Math.floor(systemClock.wallMs());
+  #startWallMs = 0;
   readonly #utcOffsetMs = -new Date().getTimezoneOffset() * 60_000;
   readonly #frameMicros: number;
   #samplesDone = 0;
@@ -94,6 +94,12 @@ class TestSource {
     this.#frame.width = width;
     this.#frame.height = height;
     FFmpegError.throwIfError(this.#frame.getBuffer(0), "allocate a picture");
+  }
+
+  /** Sets the source's clocks; gives the monotonic one. Called when drawing can begin at once, so that the clock in the picture is right. */
+  begin(): number {
+    this.#startWallMs = Math.round(systemClock.wallMs());
+    return systemClock.nowMs();
   }
 
   /** Makes the next picture a key frame. */
