@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import type { CutRecord, LinkRecord } from "#link/record.ts";
 import { BroadcastWindow } from "./broadcast-window.ts";
 import { renderManifest } from "./dash/manifest.ts";

@@ -1,3 +1,4 @@
+import { unreachable } from "#faults/fault.ts";
 import type { AudioConfig } from "#media/track.ts";
 import { box, concatBytes, fields, fullBox } from "./box.ts";
 
@@ -37,21 +38,7 @@ export function dfLa(record: Uint8Array): Uint8Array {
   return complete ? box("dfLa", record) : fullBox("dfLa", 0, 0, record);
 }
 
-function entryName(config: AudioConfig): string {
-  switch (config.codec) {
-    case "aac":
-    case "mp3":
-      return "mp4a";
-    case "opus":
-      return "Opus";
-    case "ac3":
-      return "ac-3";
-    case "eac3":
-      return "ec-3";
-    case "flac":
-      return "fLaC";
-  }
-}
+const ENTRY_NAMES = { aac: "mp4a", mp3: "mp4a", opus: "Opus", ac3: "ac-3", eac3: "ec-3", flac: "fLaC" } as const;
 
 function configurationBox(config: AudioConfig): Uint8Array {
   switch (config.codec) {
@@ -67,6 +54,8 @@ function configurationBox(config: AudioConfig): Uint8Array {
       return box("dec3", config.record);
     case "flac":
       return dfLa(config.record);
+    default:
+      return unreachable(config.codec);
   }
 }
 
@@ -77,7 +66,7 @@ function configurationBox(config: AudioConfig): Uint8Array {
 export function audioSampleEntry(config: AudioConfig): Uint8Array {
   const rate = config.sampleRate < 65_536 ? config.sampleRate * 65_536 : 0;
   return box(
-    entryName(config),
+    ENTRY_NAMES[config.codec],
     fields([32, 0], [16, 0], [16, 1]),
     new Uint8Array(8),
     fields([16, config.channels], [16, 16], [32, 0], [32, rate]),

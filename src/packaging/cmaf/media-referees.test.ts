@@ -32,7 +32,7 @@ interface Sample {
 
 async function samplesOf(track: InputTrack): Promise<Sample[]> {
   const samples: Sample[] = [];
-  const sink = new EncodedPacketSink(track as ConstructorParameters<typeof EncodedPacketSink>[0]);
+  const sink = new EncodedPacketSink(track);
   for await (const packet of sink.packets()) {
     samples.push({ pts: packet.timestamp, duration: packet.duration, key: packet.type === "key", data: packet.data });
   }
@@ -53,7 +53,7 @@ const AUDIO_SOURCE = ["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000
 async function made(name: string, args: readonly string[]): Promise<{ track: InputTrack; samples: Sample[] }> {
   const path = join(folder, name);
   await run("ffmpeg", ["-v", "error", "-y", ...args, "-t", "2.4", path]);
-  return await openMedia(await readFile(path));
+  return openMedia(await readFile(path));
 }
 
 function descriptionBytes(description: ArrayBufferView | ArrayBufferLike | undefined): Uint8Array {
@@ -230,7 +230,7 @@ test("AV1: the same samples, decoded silently", async () => {
   const config = await videoTrack(track, "av1");
   // Browsers' decoder configurations have no record for AV1; it is taken from the file.
   const record = await boxContents(join(folder, "av1.mp4"), "av1C");
-  await judge("av1", { ...config, config: { ...config.config, record } as VideoConfig }, samples);
+  await judge("av1", { ...config, config: { ...config.config, record } }, samples);
 });
 
 test("VP9: the same samples, decoded silently", async () => {
@@ -238,7 +238,7 @@ test("VP9: the same samples, decoded silently", async () => {
   const { track, samples } = await made("vp9.mp4", [...VIDEO_SOURCE, "-pix_fmt", "yuv420p", ...args]);
   const config = await videoTrack(track, "vp9");
   const record = await boxContents(join(folder, "vp9.mp4"), "vpcC");
-  await judge("vp9", { ...config, config: { ...config.config, record } as VideoConfig }, samples);
+  await judge("vp9", { ...config, config: { ...config.config, record } }, samples);
 });
 
 async function boxContents(path: string, type: string): Promise<Uint8Array> {

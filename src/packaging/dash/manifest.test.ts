@@ -27,7 +27,7 @@ interface ParsedPlaylist {
 }
 const parserName = "mpd-parser";
 const { parse } = (await import(parserName)) as {
-  parse(text: string, options: { manifestUri: string; eventHandler?: (event: unknown) => void }): ParsedManifest;
+  parse: (text: string, options: { manifestUri: string }) => ParsedManifest;
 };
 
 function windowOf(options: TestBroadcast, more: readonly LinkRecord[] = []): BroadcastWindow {

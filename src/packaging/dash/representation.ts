@@ -65,12 +65,11 @@ export function renderRepresentation(part: PeriodTrack, parameters: WindowParame
     schemeIdUri: "urn:mpeg:dash:23003:3:audio_channel_configuration:2011",
     value: config.channels,
   });
-  return (
-    `<Representation${xmlAttributes({
-      id: name,
-      bandwidth,
-      codecs: config.codecs,
-      audioSamplingRate: config.sampleRate,
-    })}>` + `<AudioChannelConfiguration${channels}/>${template}</Representation>`
-  );
+  const attributes = xmlAttributes({
+    id: name,
+    bandwidth,
+    codecs: config.codecs,
+    audioSamplingRate: config.sampleRate,
+  });
+  return `<Representation${attributes}><AudioChannelConfiguration${channels}/>${template}</Representation>`;
 }

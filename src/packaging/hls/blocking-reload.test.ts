@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import type { LinkRecord } from "#link/record.ts";
 import { BroadcastWindow } from "#packaging/broadcast-window.ts";
 import {

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import * as HLS from "hls-parser";
 import type { LinkRecord } from "#link/record.ts";
 import { BroadcastWindow } from "#packaging/broadcast-window.ts";
@@ -18,7 +18,7 @@ function windowOf(options: TestBroadcast, more: readonly LinkRecord[] = []): Bro
 function parsed(text: string): HLS.types.MediaPlaylist {
   const playlist = HLS.parse(text);
   if (playlist.isMasterPlaylist) throw new Error("a media playlist");
-  return playlist as HLS.types.MediaPlaylist;
+  return playlist;
 }
 
 test("the whole text of a low-latency playlist", () => {

@@ -77,7 +77,7 @@ test("several sounds: one group per codec, each video in each group, peaks of th
   const window = windowOf({ segmentCount: 3, tracks: [TEST_VIDEO, TEST_AUDIO, SECOND_AUDIO, OPUS] });
   const playlist = HLS.parse(renderMultivariantPlaylist(window));
   if (!playlist.isMasterPlaylist) throw new Error("a multivariant playlist");
-  const { variants } = playlist as HLS.types.MasterPlaylist;
+  const { variants } = playlist;
   expect(variants.map((variant) => variant.codecs)).toEqual(["avc1.64001f,mp4a.40.2", "avc1.64001f,opus"]);
   expect(variants.map((variant) => variant.audio.map((audio) => audio.name))).toEqual([
     ["audio", "audio-2"],
