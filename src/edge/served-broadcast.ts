@@ -1,3 +1,4 @@
+import { unreachable } from "#faults/fault.ts";
 import { BLOCKED_TARGETS_MAX, decideReload, type ReloadDirectives } from "#packaging/hls/blocking-reload.ts";
 import { isPlayable } from "#packaging/hls/first-playlist.ts";
 import type { BroadcastWindow, Located } from "#packaging/broadcast-window.ts";
@@ -282,6 +283,8 @@ export class ServedBroadcast {
       case "absent":
         // A hinted part that never came: the segment ended before it.
         return { each: wasExpected ? notYet : notFound };
+      default:
+        return unreachable(located);
     }
   }
 

@@ -175,6 +175,12 @@ export class HandFedWindow implements ServedWindow {
     this.#apply(this.broadcast.until(this.#micros));
   }
 
+  /** So many milliseconds of picture and sound get lost on the way. */
+  lose(ms: number): void {
+    this.#micros += ms * 1_000;
+    this.broadcast.until(this.#micros);
+  }
+
   end(): void {
     this.#apply([{ type: "end", why: "stopped" }]);
   }

@@ -144,7 +144,6 @@ function listen(
   shared: boolean,
 ): Listener {
   const inFlightMax = options.limits?.requestsInFlight ?? REQUESTS_IN_FLIGHT_MAX;
-  const { handle } = options;
   try {
     return Bun.serve({
       hostname: options.host,
@@ -159,7 +158,7 @@ function listen(
       fetch(request, listener) {
         if (listener.pendingRequests > inFlightMax)
           return text(503, "too many requests in flight", { "retry-after": "1" });
-        return handle(request, new RequestContext(request, listener));
+        return options.handle(request, new RequestContext(request, listener));
       },
       error(error) {
         options.onError?.(error instanceof Error ? error : new Error(String(error)));
