@@ -37,6 +37,9 @@ export const FAULT_CODES = {
   KEY_MANAGED: "the stream is declared in the configuration file and is changed there",
   INTERNAL: "a bug of ours ended a session or a request",
   NODE_CRASHED: "the node process ended unexpectedly",
+  REQUEST_INVALID: "an API request is malformed or has a value that is not allowed",
+  REQUEST_REFUSED: "the request was sent from another site's page",
+  NOT_FOUND: "there is nothing at this address",
 } as const;
 
 /** A stable code of {@link FAULT_CODES}. */

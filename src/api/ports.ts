@@ -1,0 +1,46 @@
+import type { StreamHealth } from "#web/wire.ts";
+
+/** A stream as the catalogue describes it. */
+export interface CatalogueEntry {
+  readonly name: string;
+  readonly title: string;
+  readonly createdAtMs: number;
+  readonly managedBy: "file" | "platform";
+}
+
+/** A stream with its new key, which can be read this once. */
+export interface CatalogueEntryWithKey {
+  readonly stream: CatalogueEntry;
+  readonly key: string;
+}
+
+/** The streams and their keys. */
+export interface StreamCatalogue {
+  /** In the order of their names. */
+  list(): readonly CatalogueEntry[];
+  get(name: string): CatalogueEntry | undefined;
+  /** @throws Fault `STREAM_NAME_INVALID`, `STORE_CONFLICT`, `LIMIT_REACHED`, `STORE_FAILED`, `DISK_FULL`. */
+  add(stream: { readonly name: string; readonly title?: string }): Promise<CatalogueEntryWithKey>;
+  /** @throws Fault `STREAM_UNKNOWN`, `KEY_MANAGED`, `LIMIT_REACHED`, `STORE_FAILED`, `DISK_FULL`. */
+  rotateKey(name: string): Promise<CatalogueEntryWithKey>;
+  /** @throws Fault `STREAM_UNKNOWN`, `KEY_MANAGED`, `STORE_FAILED`, `DISK_FULL`. */
+  remove(name: string): Promise<void>;
+}
+
+/** The token that opens the API and the control room. */
+export interface AdminToken {
+  /** Never shown; the keys of log-in cookies are derived from it. */
+  readonly text: string;
+  /** In a time that does not depend on `token`. */
+  verify(token: string): boolean;
+}
+
+/** What is on air. */
+export interface LiveStatus {
+  /** Names of the streams on air, interrupted ones included. */
+  onAir(): readonly string[];
+  /** `undefined` when the stream is not on air. Histories are at most five minutes at one value a second. */
+  status(stream: string): StreamHealth | undefined;
+  /** Calls `listener` when a broadcast starts, is interrupted, goes on or ends, or its picture size becomes known. The answer ends it. */
+  onChange(listener: () => void): () => void;
+}

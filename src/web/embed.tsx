@@ -1,0 +1,4 @@
+import "./styles/embed.css";
+import { mountPlayer } from "./player/mount.tsx";
+
+mountPlayer();

@@ -1,0 +1,192 @@
+import type Hls from "hls.js";
+import type { Engine, EngineListener, Quality } from "./engine.ts";
+import { untilFirstPlaylist } from "./first-playlist.ts";
+import { HLS_CONFIG } from "./hls-config.ts";
+import { serverNowMs } from "./server-time.ts";
+
+type HlsClass = typeof Hls;
+
+/** Latency at the live edge until the first playlist says it, milliseconds. */
+const TARGET_LATENCY_MS = 1_500;
+/** Given way per stall, at most in all, seconds; taken back after so long without one, milliseconds. */
+const GIVE_WAY_SECONDS = 0.25;
+const GIVE_WAY_SECONDS_MAX = 1.5;
+const TAKE_BACK_EVERY_MS = 20_000;
+/** Media errors mended in place within {@link MEDIA_ERRORS_WINDOW_MS} before the engine starts anew. */
+const MEDIA_ERRORS_MAX = 2;
+const MEDIA_ERRORS_WINDOW_MS = 10_000;
+/** Pause before a new start, so that a broken stream is not asked for in a rush, milliseconds. */
+const RESTART_PAUSE_MS = 250;
+
+let loading: Promise<HlsClass> | undefined;
+
+/** Fetches hls.js, once. */
+export function loadHls(): Promise<HlsClass> {
+  loading ??= import("hls.js").then((module) => module.default);
+  return loading;
+}
+
+function label(level: { height: number; frameRate: number; bitrate: number; name: string | undefined }): string {
+  if (level.height === 0) return "Sound only";
+  const rate = Math.round(level.frameRate) > 30 ? String(Math.round(level.frameRate)) : "";
+  return `${level.height}p${rate}`;
+}
+
+/** Plays through hls.js. A start is a fresh instance: nothing of a broken one is carried over. */
+export class HlsEngine implements Engine {
+  readonly #video: HTMLVideoElement;
+  readonly #url: string;
+  readonly #listener: EngineListener;
+  #hls: Hls | undefined;
+  #run: AbortController | undefined;
+  #mediaErrorsMs: number[] = [];
+  #baseSeconds: number | undefined;
+  #extraSeconds = 0;
+  #gaveWayMs = 0;
+
+  constructor(options: { video: HTMLVideoElement; url: string; listener: EngineListener }) {
+    this.#video = options.video;
+    this.#url = options.url;
+    this.#listener = options.listener;
+  }
+
+  start(): void {
+    if (this.#hls !== undefined) this.#listener.freeze();
+    this.#release();
+    const run = new AbortController();
+    this.#run = run;
+    void this.#begin(run.signal).catch((error: unknown) => {
+      if (!run.signal.aborted) throw error;
+    });
+  }
+
+  stop(): void {
+    this.#release();
+  }
+
+  #release(): void {
+    this.#run?.abort();
+    this.#run = undefined;
+    this.#hls?.destroy();
+    this.#hls = undefined;
+  }
+
+  async #begin(signal: AbortSignal): Promise<void> {
+    const [Hls, first] = await Promise.all([
+      loadHls(),
+      untilFirstPlaylist(this.#url, { signal, unreachable: () => this.#listener.unreachable() }),
+    ]);
+    if (signal.aborted) return;
+    if (first.type === "full") {
+      this.#listener.full(first.retryAfterSeconds);
+      return;
+    }
+    const hls = new Hls({ ...HLS_CONFIG });
+    this.#hls = hls;
+    this.#listen(hls, Hls, signal);
+    hls.loadSource(this.#url);
+    hls.attachMedia(this.#video);
+  }
+
+  #listen(hls: Hls, { Events, ErrorTypes, ErrorDetails }: HlsClass, signal: AbortSignal): void {
+    hls.on(Events.MANIFEST_PARSED, () => this.#listener.changed());
+    hls.on(Events.LEVEL_SWITCHED, () => this.#listener.changed());
+    let lastSn: number | undefined;
+    hls.on(Events.LEVEL_LOADED, (_, { details }) => {
+      if (lastSn === undefined && !details.live) {
+        // What is left of an earlier broadcast: the one that was announced has no playlist yet.
+        this.#restart(signal);
+        return;
+      }
+      if (lastSn !== undefined && (details.startSN > lastSn || details.endSN < lastSn - 1)) {
+        // Nothing joins this playlist to the one before: the server began anew.
+        this.#restart(signal);
+        return;
+      }
+      lastSn = details.endSN;
+      this.#baseSeconds = details.partHoldBack || details.holdBack || details.targetduration * 3;
+      this.#takeBack(hls);
+    });
+    hls.on(Events.MEDIA_ENDED, () => this.#listener.ended());
+    hls.on(Events.ERROR, (_, error) => {
+      if (error.details === ErrorDetails.BUFFER_STALLED_ERROR) this.#giveWay(hls);
+      if (!error.fatal) return;
+      if (error.response?.code === 503) {
+        this.#release();
+        this.#listener.full(5);
+      } else if (error.type === ErrorTypes.MEDIA_ERROR && this.#mayMend()) hls.recoverMediaError();
+      else this.#restart(signal);
+    });
+  }
+
+  #mayMend(): boolean {
+    const nowMs = performance.now();
+    this.#mediaErrorsMs = [...this.#mediaErrorsMs.filter((ms) => nowMs - ms < MEDIA_ERRORS_WINDOW_MS), nowMs];
+    return this.#mediaErrorsMs.length <= MEDIA_ERRORS_MAX;
+  }
+
+  #restart(signal: AbortSignal): void {
+    if (signal.aborted) return;
+    this.#listener.freeze();
+    this.#release();
+    const run = new AbortController();
+    this.#run = run;
+    const timer = setTimeout(() => this.start(), RESTART_PAUSE_MS);
+    run.signal.addEventListener("abort", () => clearTimeout(timer));
+  }
+
+  /** A stall says that this connection needs more air. */
+  #giveWay(hls: Hls): void {
+    this.#gaveWayMs = performance.now();
+    this.#extraSeconds = Math.min(GIVE_WAY_SECONDS_MAX, this.#extraSeconds + GIVE_WAY_SECONDS);
+    this.#applyTarget(hls);
+  }
+
+  #takeBack(hls: Hls): void {
+    if (this.#extraSeconds === 0 || performance.now() - this.#gaveWayMs < TAKE_BACK_EVERY_MS) return;
+    this.#gaveWayMs = performance.now();
+    this.#extraSeconds = Math.max(0, this.#extraSeconds - GIVE_WAY_SECONDS);
+    this.#applyTarget(hls);
+  }
+
+  #applyTarget(hls: Hls): void {
+    if (this.#baseSeconds !== undefined) hls.targetLatency = this.#baseSeconds + this.#extraSeconds;
+  }
+
+  goLive(): void {
+    const position = this.#hls?.liveSyncPosition;
+    if (position === null || position === undefined) this.start();
+    else this.#video.currentTime = position;
+  }
+
+  latencyMs(): number | undefined {
+    const date = this.#hls?.playingDate;
+    return date === null || date === undefined ? undefined : serverNowMs() - date.getTime();
+  }
+
+  targetLatencyMs(): number {
+    return this.#baseSeconds === undefined ? TARGET_LATENCY_MS : (this.#baseSeconds + this.#extraSeconds) * 1000;
+  }
+
+  livePosition(): number | undefined {
+    return this.#hls?.liveSyncPosition ?? undefined;
+  }
+
+  qualities(): readonly Quality[] {
+    return (this.#hls?.levels ?? []).map((level, index) => ({ index, label: label(level) }));
+  }
+
+  chosen(): number {
+    return this.#hls === undefined || this.#hls.autoLevelEnabled ? -1 : this.#hls.nextLevel;
+  }
+
+  playing(): number {
+    return this.#hls?.currentLevel ?? -1;
+  }
+
+  choose(index: number): void {
+    if (this.#hls === undefined) return;
+    this.#hls.nextLevel = index;
+    this.#listener.changed();
+  }
+}

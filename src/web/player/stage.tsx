@@ -1,0 +1,183 @@
+import { useSignal } from "@preact/signals";
+import type { JSX } from "preact";
+import { useEffect, useRef } from "preact/hooks";
+import { Icon } from "#web/icons.tsx";
+import { Controls } from "./controls.tsx";
+import { toggleFullscreen, togglePictureInPicture } from "./fullscreen.ts";
+import { KEYS, listenToKeys } from "./keyboard.ts";
+import { type Player, stateOf } from "./player.ts";
+import { stageWords } from "./words.ts";
+
+/** Controls go away after this long without a touch, milliseconds. */
+const IDLE_AFTER_MS = 2_600;
+
+function Words({ player }: { player: Player }): JSX.Element | null {
+  if (player.unsupported.value) {
+    return (
+      <div class="stage-state">
+        <p class="stage-title">This browser cannot play the stream</p>
+        <p class="stage-text">A current Chrome, Edge, Firefox or Safari can.</p>
+      </div>
+    );
+  }
+  const words = stageWords(player.phase.value, player.stream.value);
+  if (words === undefined || player.needsTap.value) return null;
+  // Over a kept picture a line is enough.
+  const isQuiet = !player.frozen.hidden && player.phase.value !== "over";
+  if (isQuiet) return null;
+  return (
+    <div class={`stage-state ${player.phase.value === "over" ? "stage-state-over" : ""}`}>
+      {words.busy && <span class="spinner" />}
+      <p class="stage-title">{words.title}</p>
+      <p class="stage-text">{words.text}</p>
+    </div>
+  );
+}
+
+function QuietLine({ player }: { player: Player }): JSX.Element | null {
+  const phase = player.phase.value;
+  const isOffline = phase === "offline" || !navigator.onLine;
+  if (phase !== "reconnecting" && (player.frozen.hidden || (phase !== "starting" && phase !== "offline"))) return null;
+  const text = isOffline
+    ? "You are offline. The picture goes on when you are back."
+    : player.stream.value.state === "interrupted"
+      ? "The broadcaster lost the connection. The picture goes on by itself."
+      : "Reconnecting";
+  return (
+    <p class="quiet-line">
+      <span class="spinner spinner-small" />
+      {text}
+    </p>
+  );
+}
+
+function Offers({ player }: { player: Player }): JSX.Element | null {
+  if (player.needsTap.value) {
+    return (
+      <button type="button" class="big-play" onClick={() => player.tap()} aria-label="Play">
+        <Icon name="play" />
+      </button>
+    );
+  }
+  if (player.phase.value !== "playing" || !player.muted.value || !player.offersSound.value) return null;
+  return (
+    <button type="button" class="sound-offer" onClick={() => player.setMuted(false)}>
+      <Icon name="muted" />
+      Tap for sound
+    </button>
+  );
+}
+
+function Help({ onClose }: { onClose: () => void }): JSX.Element {
+  const dialog = useRef<HTMLDialogElement>(null);
+  useEffect(() => dialog.current?.showModal(), []);
+  return (
+    <dialog ref={dialog} class="dialog" aria-labelledby="help-title" onClose={onClose}>
+      <div class="dialog-head">
+        <h2 id="help-title">Keys</h2>
+        <button type="button" class="control" aria-label="Close" onClick={() => dialog.current?.close()}>
+          <Icon name="close" />
+        </button>
+      </div>
+      <dl class="keys">
+        {KEYS.map(([key, what]) => (
+          <div key={key}>
+            <dt>{what}</dt>
+            <dd>
+              <kbd>{key}</kbd>
+            </dd>
+          </div>
+        ))}
+      </dl>
+    </dialog>
+  );
+}
+
+/** What a screen reader says when the state changes. */
+function Announcer({ player }: { player: Player }): JSX.Element {
+  const state = stateOf(player);
+  const words = stageWords(player.phase.value, player.stream.value);
+  const spoken: Partial<Record<typeof state, string>> = {
+    live: "Live",
+    behind: "Behind live. Press L to go live.",
+    paused: "Paused",
+    reconnecting: "Reconnecting",
+  };
+  return (
+    <p class="hidden" role="status">
+      {words === undefined ? spoken[state] : `${words.title}. ${words.text}`}
+    </p>
+  );
+}
+
+/** The picture with everything on it. */
+export function Stage({
+  player,
+  root,
+  theatre,
+}: {
+  player: Player;
+  root: HTMLElement;
+  theatre?: () => void;
+}): JSX.Element {
+  const isIdle = useSignal(false);
+  const showsHelp = useSignal(false);
+  const box = useRef<HTMLDivElement>(null);
+  const timer = useRef(0);
+  const awake = (): void => {
+    isIdle.value = false;
+    window.clearTimeout(timer.current);
+    timer.current = window.setTimeout(() => {
+      // Whoever holds a menu open or moves by keyboard keeps the controls.
+      const isBusy =
+        root.querySelector("[role=menu]") !== null || root.querySelector(".controls :focus-visible") !== null;
+      isIdle.value = !isBusy;
+    }, IDLE_AFTER_MS);
+  };
+  const actions = {
+    fullscreen: () => toggleFullscreen(root, player.video),
+    theatre,
+    help: () => {
+      showsHelp.value = true;
+    },
+  };
+  useEffect(() => {
+    box.current?.append(player.video, player.frozen);
+    for (const name of ["pointermove", "pointerdown", "focusin"]) root.addEventListener(name, awake);
+    root.addEventListener("pointerleave", () => {
+      isIdle.value = true;
+    });
+    listenToKeys(player, {
+      ...actions,
+      theatre: () => theatre?.(),
+      pictureInPicture: () => togglePictureInPicture(player.video),
+      awake,
+    });
+    awake();
+  }, []);
+  const hidesControls = isIdle.value && stateOf(player) === "live";
+  return (
+    <div class={`stage-inner ${hidesControls ? "is-idle" : ""}`}>
+      <div
+        class="stage-picture"
+        ref={box}
+        onClick={() => {
+          if (window.matchMedia("(hover: hover)").matches && player.phase.value === "playing") player.toggle();
+        }}
+        onDblClick={actions.fullscreen}
+      />
+      <Words player={player} />
+      <QuietLine player={player} />
+      <Controls player={player} actions={actions} />
+      <Offers player={player} />
+      <Announcer player={player} />
+      {showsHelp.value && (
+        <Help
+          onClose={() => {
+            showsHelp.value = false;
+          }}
+        />
+      )}
+    </div>
+  );
+}

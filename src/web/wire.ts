@@ -1,0 +1,122 @@
+/**
+ * What the API answers, as the pages read it. Types only: the API builds these values, so that a change that breaks a page does not compile.
+ * Times are milliseconds since the Unix epoch, rates are bits per second.
+ */
+
+/** `live`: an encoder delivers. `interrupted`: the encoder is gone and the broadcast waits for it. `offline`: nothing is on air. */
+export type LiveState = "live" | "interrupted" | "offline";
+
+/** A stream as every viewer may see it. */
+export interface LiveStream {
+  readonly name: string;
+  readonly title: string;
+  readonly state: LiveState;
+  /** Start of the broadcast; `null` while offline. */
+  readonly sinceMs: number | null;
+  /** End of the last broadcast this server saw; `null` when on air or never seen. */
+  readonly endedMs: number | null;
+  /** Picture size in pixels; `null` without picture. */
+  readonly width: number | null;
+  readonly height: number | null;
+}
+
+/** `GET /api/v1/live` and each event of `/api/v1/live/events`. */
+export interface LiveAnswer {
+  readonly streams: readonly LiveStream[];
+}
+
+/** `GET /api/v1/time`. */
+export interface TimeAnswer {
+  readonly nowMs: number;
+}
+
+/** One encoder connection. */
+export interface SessionHealth {
+  readonly address: string;
+  readonly protocol: string;
+  readonly encoder: string | null;
+  readonly connectedMs: number;
+  readonly bitrate: number;
+}
+
+/** One track of a broadcast. */
+export interface TrackHealth {
+  readonly name: string;
+  readonly kind: "video" | "audio";
+  /** Common name of the codec, such as `avc`. */
+  readonly codec: string;
+  /** RFC 6381 value, such as `avc1.64001f`. */
+  readonly codecs: string;
+  readonly width: number | null;
+  readonly height: number | null;
+  /** Measured frames per second; `null` for sound. */
+  readonly frameRate: number | null;
+  readonly sampleRate: number | null;
+  readonly channels: number | null;
+  readonly bitrate: number;
+  /** One value a second, oldest first, at most the last five minutes. Empty in lists. */
+  readonly bitrateHistory: readonly number[];
+}
+
+/** Something an operator should change, in words. */
+export interface Warning {
+  readonly code: string;
+  readonly sentence: string;
+  readonly fix: string;
+}
+
+/** Live health of a broadcast. */
+export interface StreamHealth {
+  readonly state: "live" | "interrupted";
+  readonly sinceMs: number;
+  readonly sessions: readonly SessionHealth[];
+  readonly tracks: readonly TrackHealth[];
+  /** `null` until two keyframes came. */
+  readonly keyframeIntervalMs: { readonly last: number; readonly average: number; readonly max: number } | null;
+  readonly counters: {
+    readonly framesIn: number;
+    readonly clamped: number;
+    readonly interpolated: number;
+    readonly dropped: number;
+    readonly reconnects: number;
+  };
+  readonly warnings: readonly Warning[];
+  readonly segments: number;
+}
+
+/** A stream as its operator sees it. */
+export interface AdminStream {
+  readonly name: string;
+  readonly title: string;
+  readonly createdMs: number;
+  /** `file`: declared in the configuration file, and changed there. */
+  readonly managedBy: "file" | "platform";
+  /** `null` while nothing is on air. */
+  readonly health: StreamHealth | null;
+}
+
+/** Where an encoder pushes to. */
+export interface IngestAnswer {
+  /** RTMP and RTMPS addresses without the key, best first. */
+  readonly urls: readonly string[];
+}
+
+/** `GET /api/v1/streams`. */
+export interface AdminStreamsAnswer {
+  readonly streams: readonly AdminStream[];
+  readonly ingest: IngestAnswer;
+}
+
+/** A new key, shown this once. */
+export interface NewKeyAnswer {
+  readonly stream: AdminStream;
+  readonly key: string;
+  readonly ingest: IngestAnswer;
+}
+
+/** Every answer that is not a success. `code` is stable. */
+export interface Problem {
+  readonly code: string;
+  readonly message: string;
+  readonly hint: string | null;
+}
