@@ -1,5 +1,5 @@
 import { edgeOf, endDateMs, type MediaPlaylist } from "#probe/hls/media-playlist.ts";
-import type { RenditionsRule, RenditionView } from "./rule.ts";
+import { type RenditionsRule, type RenditionView, wasHeld } from "./rule.ts";
 
 /** Dates of the same instant may differ between renditions by this: an audio frame and rounding. */
 const DATE_MAPPING_MS_MAX = 40;
@@ -19,6 +19,8 @@ function discontinuityAt(playlist: MediaPlaylist, dateMs: number): number | unde
   }
   return undefined;
 }
+/** From the writing of a parked answer to its arrival, in milliseconds, on a busy machine. */
+const WRITING_MS_MAX = 50;
 
 function* checkDiscontinuities(current: RenditionView, others: readonly RenditionView[]): Iterable<string> {
   for (const segment of current.playlist.segments) {
@@ -52,8 +54,9 @@ function* checkReports(current: RenditionView, others: readonly RenditionView[])
     const url = new URL(report.uri, current.url).href;
     const other = others.find((candidate) => candidate.url === url);
     if (other === undefined || report.lastMsn === undefined) continue;
-    // Only what the other rendition showed before this answer was asked for can be held against it.
-    if (other.atMs > current.sentAtMs) continue;
+    // Only what the other rendition showed before this answer was written can be held against it.
+    const writtenAtMs = wasHeld(current.sentAtMs, current.atMs) ? current.atMs - WRITING_MS_MAX : current.sentAtMs;
+    if (other.atMs > writtenAtMs) continue;
     const shown = newestPart(other.playlist);
     const reported = place(report.lastMsn, report.lastPart ?? 0);
     const behind = report.lastMsn < shown.msn || reported + REPORT_PARTS_BEHIND_MAX < place(shown.msn, shown.part);

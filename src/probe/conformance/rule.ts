@@ -3,6 +3,14 @@ import type { MediaPlaylist } from "#probe/hls/media-playlist.ts";
 import type { MultivariantPlaylist } from "#probe/hls/multivariant-playlist.ts";
 import type { Mpd } from "#probe/dash/mpd.ts";
 
+/** Answers that take longer than this were waiting for news, in milliseconds. */
+const HELD_MS_MIN = 30;
+
+/** Whether a blocking request was parked, so that its answer shows the moment of the change. */
+export function wasHeld(sentAtMs: number, atMs: number): boolean {
+  return atMs - sentAtMs > HELD_MS_MIN;
+}
+
 /** A breach of an `error` rule makes the probe fail; a `warning` is a recommendation, or a demand of a platform rather than of the specification. */
 export type Severity = "error" | "warning";
 

@@ -32,12 +32,13 @@ function* checkControl(playlist: MediaPlaylist): Iterable<string> {
   }
   if (control === undefined) return;
   const { holdBackS, partHoldBackS, canSkipUntilS } = control;
-  if (holdBackS !== undefined && holdBackS < 3 * target) yield `HOLD-BACK ${holdBackS} s is under 3 × ${target} s`;
+  if (holdBackS !== undefined && holdBackS < 3 * target - ROUNDING_S)
+    yield `HOLD-BACK ${holdBackS} s is under 3 × ${target} s`;
   if (partHoldBackS !== undefined && playlist.partTargetS === undefined) yield "PART-HOLD-BACK without EXT-X-PART-INF";
-  if (partHoldBackS !== undefined && partHoldBackS < 2 * (playlist.partTargetS ?? 0)) {
+  if (partHoldBackS !== undefined && partHoldBackS < 2 * (playlist.partTargetS ?? 0) - ROUNDING_S) {
     yield `PART-HOLD-BACK ${partHoldBackS} s is under 2 × ${playlist.partTargetS} s`;
   }
-  if (canSkipUntilS !== undefined && canSkipUntilS < 6 * target) {
+  if (canSkipUntilS !== undefined && canSkipUntilS < 6 * target - ROUNDING_S) {
     yield `CAN-SKIP-UNTIL ${canSkipUntilS} s is under 6 × ${target} s`;
   }
   if (control.canSkipDateRanges && canSkipUntilS === undefined) yield "CAN-SKIP-DATERANGES without CAN-SKIP-UNTIL";
@@ -161,7 +162,12 @@ export const TAG_RULES: readonly PlaylistRule[] = [
     *check(playlist) {
       const hold = playlist.serverControl?.partHoldBackS;
       const target = playlist.partTargetS;
-      if (hold !== undefined && target !== undefined && hold >= 2 * target && hold < 3 * target) {
+      if (
+        hold !== undefined &&
+        target !== undefined &&
+        hold >= 2 * target - ROUNDING_S &&
+        hold < 3 * target - ROUNDING_S
+      ) {
         yield `PART-HOLD-BACK ${hold} s is under 3 × ${target} s`;
       }
     },

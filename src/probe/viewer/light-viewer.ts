@@ -67,6 +67,12 @@ export class LightViewer implements TrafficObserver {
         if (!(await pause(this.#watch, RETRY_MS))) return;
         continue;
       }
+      const useless = playlist !== undefined && lastSegmentNumber(fresh) === lastSegmentNumber(playlist);
+      if (useless && fresh.openParts.length === playlist?.openParts.length && !fresh.endList) {
+        // A server that answers without news would be asked without pause.
+        this.#figures.failures += this.#watch.lowLatency ? 1 : 0;
+        if (!(await pause(this.#watch, RETRY_MS))) return;
+      }
       next ??= this.#join(url, fresh);
       playlist = fresh;
       if (next === undefined) continue;

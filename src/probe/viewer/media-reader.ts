@@ -55,6 +55,7 @@ export class MediaReader {
   #dateOfZero: { sequence: number; ms: number } | undefined;
   #discontinuitySequence: number | undefined;
   #againAtMs = 0;
+  #newestUrl = "";
   segments = 0;
   partCount = 0;
   gaps = 0;
@@ -100,6 +101,7 @@ export class MediaReader {
     const { items, next, completed, skipped } = itemsFrom(playlist, this.#url, from);
     this.#next = next;
     if (skipped > 0) this.#queue(Promise.resolve(undefined), () => this.#continuity.restart());
+    this.#newestUrl = items.at(-1)?.url ?? this.#newestUrl;
     let at = 0;
     for (const msn of completed) {
       for (; items[at]?.msn === msn; at++) this.#take(items[at]);
@@ -271,7 +273,8 @@ export class MediaReader {
     buffer.append(this.#name, startS + item.durationS, atMs);
     if (item.dateMs === undefined) return;
     const wallMs = clock.wallMs() - (clock.nowMs() - atMs);
-    figures.latency(wallMs - (item.dateMs + item.durationS * 1000));
+    // What is fetched to catch up at the start says nothing about the edge.
+    if (item.url === this.#newestUrl) figures.latency(wallMs - (item.dateMs + item.durationS * 1000));
     this.#checkDate(item, startS);
   }
 

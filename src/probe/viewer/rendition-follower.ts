@@ -1,4 +1,5 @@
 import { PlaylistError } from "#probe/hls/attribute-list.ts";
+import { containsAsked } from "#probe/conformance/directive-rules.ts";
 import { segmentChange } from "#probe/conformance/update-rules.ts";
 import { allParts, edgeOf, lastSegmentNumber, type MediaPlaylist } from "#probe/hls/media-playlist.ts";
 import { mergeDelta } from "#probe/hls/merge-delta.ts";
@@ -29,6 +30,7 @@ export class RenditionFollower {
   #playlist: MediaPlaylist | undefined;
   #segmentAddedAtMs: number | undefined;
   #partAddedAtMs: number | undefined;
+  #newestSegmentAtMs: number | undefined;
   #changedAtMs = 0;
   #reloads = 0;
 
@@ -64,10 +66,17 @@ export class RenditionFollower {
     while (!this.#watch.signal.aborted && this.#playlist?.endList !== true) {
       const version = await this.#reload();
       if (version !== undefined) this.#observe(version.playlist, version.http);
-      else if (!(await pause(this.#watch, RETRY_MS))) break;
+      else if (!(await this.#rest())) break;
       if (this.media.backlog > MEDIA_BACKLOG_MAX) await this.media.drained();
     }
     await this.media.drained();
+  }
+
+  /** Waits after an answer that helps nobody; what appears meanwhile was not seen appearing. */
+  async #rest(): Promise<boolean> {
+    this.#partAddedAtMs = undefined;
+    this.#segmentAddedAtMs = undefined;
+    return await pause(this.#watch, RETRY_MS);
   }
 
   async #reload(): Promise<{ playlist: MediaPlaylist; http: HttpAnswer } | undefined> {
@@ -86,6 +95,9 @@ export class RenditionFollower {
       asked,
       timeoutMs: 5000 * known.targetDurationS,
     });
+    // A server that answers without news would be asked without pause.
+    const useless = answer?.playlist !== undefined && !containsAsked(answer.playlist, asked);
+    if (useless && !answer.playlist?.endList) await this.#rest();
     if (answer?.playlist?.skippedSegments !== undefined) return await this.#merged(known, answer, answer.playlist);
     return this.#version(answer);
   }
@@ -162,7 +174,10 @@ export class RenditionFollower {
     const [edge, before] = [edgeOf(playlist), edgeOf(previous)];
     const lastSegment = lastSegmentNumber(playlist);
     const segmentAdded = lastSegment > lastSegmentNumber(previous);
-    if (segmentAdded) this.#segmentAddedAtMs = atMs;
+    if (segmentAdded) {
+      this.#segmentAddedAtMs = atMs;
+      this.#newestSegmentAtMs = atMs;
+    }
     // A segment that closes without a further part adds none: its last part was there before.
     const closing = edge.part === -1 && edge.msn === before.msn && before.part >= 0;
     const lastParts = playlist.segments.at(-1)?.parts.length ?? 0;
@@ -192,7 +207,7 @@ export class RenditionFollower {
   /** At the end of the watch: whether something new was overdue. */
   finish(atMs: number): void {
     const playlist = this.#playlist;
-    const since = this.#segmentAddedAtMs;
+    const since = this.#newestSegmentAtMs;
     if (playlist === undefined || playlist.endList || since === undefined) return;
     const overdueMs = atMs - since - 1500 * playlist.targetDurationS;
     const late = overdueMs > slackMs(this.#watch, 1000 * playlist.targetDurationS, since);
