@@ -37,7 +37,15 @@ export class OpenWindow {
   /** For the origin: the window has changed. */
   changed(nowMs: number): void {
     this.#changedAtMs = nowMs;
-    for (const listener of this.#listeners) listener();
+    for (const listener of this.#listeners) {
+      try {
+        listener();
+      } catch (error) {
+        // Whoever fails ends this window; the others must still hear that it is gone.
+        this.#listeners.delete(listener);
+        throw error;
+      }
+    }
   }
 
   /** For the origin: the window is dropped. */

@@ -22,6 +22,9 @@ export interface Feed {
 export async function feedWindow(feed: Feed): Promise<BroadcastWindow | undefined> {
   let { window } = feed;
   const { subscription, signal } = feed;
+  // Closing makes a pending `ready` answer: one listener for the whole broadcast instead of one for each wait.
+  const close = (): void => subscription.close();
+  signal.addEventListener("abort", close, { once: true });
   try {
     while (!signal.aborted) {
       const versionBefore = window?.version;
@@ -37,11 +40,10 @@ export async function feedWindow(feed: Feed): Promise<BroadcastWindow | undefine
         if (opened) feed.opened(window);
         if (window.version !== versionBefore) feed.changed(window);
       }
-      if (!(await subscription.ready({ signal }))) break;
+      if (!(await subscription.ready())) break;
     }
-  } catch (error) {
-    if (!signal.aborted) throw error;
   } finally {
+    signal.removeEventListener("abort", close);
     subscription.close();
   }
   return window;
