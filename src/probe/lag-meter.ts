@@ -34,10 +34,10 @@ export class LagMeter {
     }
   }
 
-  /** Sum of the lateness since a moment, in milliseconds. */
+  /** Largest lateness since a moment, in milliseconds: by so much what was seen since may have been seen late. */
   sinceMs(fromMs: number): number {
-    let total = 0;
-    for (const { atMs, lagMs } of this.#late) if (atMs >= fromMs) total += lagMs;
-    return total;
+    let largest = 0;
+    for (const { atMs, lagMs } of this.#late) if (atMs >= fromMs) largest = Math.max(largest, lagMs);
+    return largest;
   }
 }

@@ -220,8 +220,15 @@ export class SyntheticPresentation {
     }
     const lie = at.skipped > 0 && faults.deltaLies === true && msn === lastMsn;
     lines.push(`#EXTINF:1.00000,${lie ? "another title" : ""}`);
-    const renamed = this.reached(faults.segmentRenamed, at.count) && msn === lastMsn - 2;
+    const rename = faults.segmentRenamed;
+    const renamed = rename !== undefined && this.reached(rename, at.count) && this.#isAround(rename - 10, msn);
     lines.push(renamed ? `other-${msn}.m4s` : `${msn}.m4s`);
+  }
+
+  /** Whether a part, counted from the start, lies in a segment. */
+  #isAround(at: number, msn: number): boolean {
+    const first = this.firstPart(msn);
+    return at + this.#history >= first && at + this.#history < first + SYNTHETIC_PARTS_PER_SEGMENT;
   }
 
   #partLine(name: string, msn: number, index: number): string {

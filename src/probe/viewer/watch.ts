@@ -55,6 +55,8 @@ const PLAYLIST_KINDS: ReadonlySet<ExchangeKind> = new Set([
   "skip",
   "stale",
   "part-past-segment",
+  "part-too-far",
+  "msn-too-far",
   "after-end",
 ]);
 
