@@ -1,0 +1,215 @@
+import type { Track } from "#media/track.ts";
+
+/** Seconds of bitrate kept for graphs. */
+export const HISTORY_SECONDS_MAX = 300;
+/** Keyframes further apart than this make viewers wait, milliseconds. */
+const KEYFRAME_INTERVAL_MS_MAX = 4000;
+/** Keyframe intervals remembered for the average. */
+const INTERVALS_KEPT = 30;
+
+/** Live health of a broadcast. Times are milliseconds since the Unix epoch, rates are bits per second. */
+export interface BroadcastHealth {
+  /** `interrupted`: the encoder is gone or silent and the broadcast waits for it. */
+  readonly state: "live" | "interrupted";
+  readonly sinceMs: number;
+  readonly sessions: readonly SessionHealth[];
+  readonly tracks: readonly TrackHealth[];
+  /** `null` until two keyframes came. */
+  readonly keyframeIntervalMs: KeyframeInterval | null;
+  readonly counters: {
+    readonly framesIn: number;
+    readonly clamped: number;
+    readonly interpolated: number;
+    readonly dropped: number;
+    readonly reconnects: number;
+  };
+  readonly warnings: readonly HealthWarning[];
+  readonly segments: number;
+}
+
+/** One encoder connection. */
+export interface SessionHealth {
+  readonly address: string;
+  readonly protocol: string;
+  readonly encoder: string | null;
+  readonly connectedMs: number;
+  readonly bitrate: number;
+}
+
+/** One track of a broadcast. */
+export interface TrackHealth {
+  readonly name: string;
+  readonly kind: "video" | "audio";
+  readonly codec: string;
+  readonly codecs: string;
+  readonly width: number | null;
+  readonly height: number | null;
+  /** Measured frames per second; `null` for sound. */
+  readonly frameRate: number | null;
+  readonly sampleRate: number | null;
+  readonly channels: number | null;
+  readonly bitrate: number;
+  /** One value a second, oldest first. */
+  readonly bitrateHistory: readonly number[];
+}
+
+/** Distances between keyframes, milliseconds. */
+export interface KeyframeInterval {
+  readonly last: number;
+  readonly average: number;
+  readonly max: number;
+}
+
+/** Something an operator should change, in words. */
+export interface HealthWarning {
+  readonly code: string;
+  readonly sentence: string;
+  readonly fix: string;
+}
+
+/** Bytes and frames of one track, a value a second. */
+export class TrackMeter {
+  readonly history: number[] = [];
+  #bytes = 0;
+  #frames = 0;
+  #frameRates: number[] = [];
+
+  add(sizeBytes: number): void {
+    this.#bytes += sizeBytes;
+    this.#frames++;
+  }
+
+  /** A second is over; it lasted `seconds`. */
+  close(seconds: number): void {
+    this.history.push(Math.round((this.#bytes * 8) / seconds));
+    if (this.history.length > HISTORY_SECONDS_MAX) this.history.shift();
+    this.#frameRates.push(this.#frames / seconds);
+    if (this.#frameRates.length > 5) this.#frameRates.shift();
+    this.#bytes = 0;
+    this.#frames = 0;
+  }
+
+  /** Mean of the last five seconds, bits per second. */
+  get bitrate(): number {
+    const last = this.history.slice(-5);
+    return last.length === 0 ? 0 : Math.round(last.reduce((sum, value) => sum + value, 0) / last.length);
+  }
+
+  /** Mean of the last five seconds. */
+  get frameRate(): number {
+    const last = this.#frameRates;
+    return last.length === 0 ? 0 : last.reduce((sum, value) => sum + value, 0) / last.length;
+  }
+}
+
+/** Distances between keyframes as they arrived from the encoder, by its own stamps. */
+export class KeyframeMeter {
+  #last: number | undefined;
+  #intervals: number[] = [];
+  #max = 0;
+
+  /** A keyframe with this stamp, milliseconds. */
+  keyframe(stampMs: number): void {
+    const interval = this.#last === undefined ? 0 : (stampMs - this.#last) | 0;
+    this.#last = stampMs;
+    if (interval <= 0) return;
+    this.#intervals.push(interval);
+    if (this.#intervals.length > INTERVALS_KEPT) this.#intervals.shift();
+    this.#max = Math.max(this.#max, interval);
+  }
+
+  /** A new session: the next distance would be no encoder's. */
+  interrupt(): void {
+    this.#last = undefined;
+    this.#intervals = [];
+    this.#max = 0;
+  }
+
+  get interval(): KeyframeInterval | null {
+    const last = this.#intervals.at(-1);
+    if (last === undefined) return null;
+    const average = this.#intervals.reduce((sum, value) => sum + value, 0) / this.#intervals.length;
+    return { last, average: Math.round(average), max: this.#max };
+  }
+}
+
+/** A track with its meter, as health shows it. */
+export function trackHealth(track: Track, meter: TrackMeter): TrackHealth {
+  const { config } = track;
+  const isVideo = config.kind === "video";
+  return {
+    name: track.name,
+    kind: config.kind,
+    codec: config.codec,
+    codecs: config.codecs,
+    width: isVideo ? config.width : null,
+    height: isVideo ? config.height : null,
+    frameRate: isVideo ? Math.round(meter.frameRate * 100) / 100 : null,
+    sampleRate: isVideo ? null : config.sampleRate,
+    channels: isVideo ? null : config.channels,
+    bitrate: meter.bitrate,
+    bitrateHistory: [...meter.history],
+  };
+}
+
+/** What {@link warningsOf} looks at. */
+export interface WarningFacts {
+  readonly interval: KeyframeInterval | null;
+  readonly frameRateLocked: boolean;
+  readonly hasVideo: boolean;
+  readonly frames: number;
+  readonly dependentCuts: number;
+  readonly jumps: number;
+  readonly lags: number;
+  readonly encoder: string | null;
+}
+
+/** Longer keyframe distance that viewers notice, in one sentence with its cure. */
+function keyframeWarning(interval: KeyframeInterval, encoder: string | null): HealthWarning {
+  const seconds = (interval.max / 1000).toFixed(1);
+  const isFfmpeg = encoder !== null && /lavf|ffmpeg/i.test(encoder);
+  return {
+    code: "KEYFRAME_INTERVAL_LONG",
+    sentence: `Keyframes every ${seconds} s: viewers wait up to ${Math.ceil(interval.max / 1000)} s to join.`,
+    fix: isFfmpeg
+      ? "Give ffmpeg -g with twice the frame rate, for instance -g 60 at 30 frames per second."
+      : "In OBS set Output → Keyframe interval to 2 s.",
+  };
+}
+
+/** What the operator should change. */
+export function warningsOf(facts: WarningFacts): HealthWarning[] {
+  const warnings: HealthWarning[] = [];
+  const { interval } = facts;
+  if (interval !== null && interval.max > KEYFRAME_INTERVAL_MS_MAX)
+    warnings.push(keyframeWarning(interval, facts.encoder));
+  else if (facts.dependentCuts > 0 && interval !== null) {
+    warnings.push({
+      code: "KEYFRAMES_UNEVEN",
+      sentence: `Keyframes every ${(interval.average / 1000).toFixed(1)} s do not fit the segments: some begin without one.`,
+      fix: "Set the encoder's keyframe interval to 2 s; the next broadcast also adapts by itself.",
+    });
+  }
+  if (facts.hasVideo && !facts.frameRateLocked && facts.frames > 300) {
+    warnings.push({
+      code: "FRAME_RATE_VARIABLE",
+      sentence: "The frame rate varies, which adds one frame of delay.",
+      fix: "Choose a constant frame rate in the encoder.",
+    });
+  }
+  if (facts.jumps > 0) {
+    warnings.push({
+      code: "CLOCK_JUMPED",
+      sentence: `The encoder's clock jumped ${facts.jumps === 1 ? "once" : `${facts.jumps} times`}; viewers were not affected.`,
+      fix: "Look for a restarted source or a changed system clock at the encoder.",
+    });
+  }
+  if (facts.lags > 0) {
+    warnings.push({
+      code: "SUBSCRIBER_LAGGED",
+      sentence: `A part of this server was too slow ${facts.lags === 1 ? "once" : `${facts.lags} times`} and left pictures out.`,
+      fix: "Look at the processor load of this machine.",
+    });
+  }
+  return warnings;
+}

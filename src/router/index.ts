@@ -1,0 +1,167 @@
+import { randomBytes } from "node:crypto";
+import type { Fault } from "#faults/fault.ts";
+import type { Role } from "#flow/role.ts";
+import type { LiveBroadcast } from "#link/live-broadcast.ts";
+import type { PublishRequest, PublishSink } from "#media/publish.ts";
+import { Broadcast } from "./broadcast.ts";
+import type { BroadcastHealth } from "./health.ts";
+import type { BroadcastSettings, RouterPorts } from "./ports.ts";
+
+/** How often time moves on at the gates, milliseconds. */
+const TICK_MS = 100;
+/** Fence of the only router there is: leases come with several. */
+const FENCE = 1;
+
+/** The gate of every stream. */
+export interface Router extends Role {
+  /** Lets an encoder in. Its broadcast goes on, or begins with its first keyframe. @throws Fault `STREAM_BUSY`. */
+  openSession(settings: BroadcastSettings, request: PublishRequest): PublishSink;
+  /** Broadcasts on air. */
+  broadcasts(): Iterable<LiveBroadcast>;
+  find(stream: string): LiveBroadcast | undefined;
+  /** Calls `listener` for each broadcast that starts from now on. The answer ends it. */
+  onStarted(listener: (live: LiveBroadcast) => void): () => void;
+  /** Calls `listener` when a broadcast starts, is interrupted, goes on or ends. The answer ends it. */
+  onChange(listener: () => void): () => void;
+  /** Names of the streams on air, interrupted ones included. */
+  onAir(): readonly string[];
+  health(stream: string): BroadcastHealth | undefined;
+  /** Throws the stream's encoder out. Does nothing when nobody publishes. */
+  expel(stream: string, why: Fault): void;
+  /** Ends a broadcast at once. */
+  stop(stream: string, why: Fault): void;
+}
+
+class RunningRouter implements Router {
+  readonly closed: Promise<Error | null>;
+  readonly #ports: RouterPorts;
+  readonly #byStream = new Map<string, Broadcast>();
+  readonly #startListeners = new Set<(live: LiveBroadcast) => void>();
+  readonly #changeListeners = new Set<() => void>();
+  readonly #stop = new AbortController();
+  readonly #resolveClosed: (error: Error | null) => void;
+  readonly #removeGauges: (() => void)[];
+
+  constructor(ports: RouterPorts) {
+    this.#ports = ports;
+    const { promise, resolve } = Promise.withResolvers<Error | null>();
+    this.closed = promise;
+    this.#resolveClosed = resolve;
+    const { metrics } = ports;
+    this.#removeGauges = [
+      metrics.gauge(
+        "grandstand_router_broadcasts",
+        "Broadcasts on air, interrupted ones included.",
+        () => this.onAir().length,
+      ),
+      metrics.gauge("grandstand_router_ring_bytes", "Bytes of frames kept for subscribers that come late.", () =>
+        [...this.broadcasts()].reduce((sum, live) => sum + live.ringBytes, 0),
+      ),
+    ];
+    void this.#run();
+  }
+
+  openSession(settings: BroadcastSettings, request: PublishRequest): PublishSink {
+    return (this.#byStream.get(settings.stream) ?? this.#create(settings)).open(request);
+  }
+
+  *broadcasts(): Iterable<LiveBroadcast> {
+    for (const { live } of this.#byStream.values()) if (live !== undefined) yield live;
+  }
+
+  find(stream: string): LiveBroadcast | undefined {
+    return this.#byStream.get(stream)?.live;
+  }
+
+  onStarted(listener: (live: LiveBroadcast) => void): () => void {
+    this.#startListeners.add(listener);
+    return () => this.#startListeners.delete(listener);
+  }
+
+  onChange(listener: () => void): () => void {
+    this.#changeListeners.add(listener);
+    return () => this.#changeListeners.delete(listener);
+  }
+
+  onAir(): readonly string[] {
+    return [...this.#byStream.values()].filter(({ live }) => live !== undefined).map(({ stream }) => stream);
+  }
+
+  health(stream: string): BroadcastHealth | undefined {
+    const broadcast = this.#byStream.get(stream);
+    return broadcast?.live === undefined ? undefined : broadcast.health;
+  }
+
+  expel(stream: string, why: Fault): void {
+    this.#byStream.get(stream)?.expel(why);
+  }
+
+  stop(stream: string, why: Fault): void {
+    this.#byStream.get(stream)?.end("removed", why);
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort(new Error("the router closes"));
+    for (const broadcast of [...this.#byStream.values()]) broadcast.end("shutdown");
+    for (const remove of this.#removeGauges.splice(0)) remove();
+    this.#resolveClosed(null);
+  }
+
+  #create(settings: BroadcastSettings): Broadcast {
+    const broadcast: Broadcast = new Broadcast({
+      settings,
+      ports: this.#ports,
+      timelineId: randomBytes(8).toString("hex"),
+      fence: FENCE,
+      events: {
+        started: (live) => {
+          this.#ports.observer.event("info", "broadcast.started", { stream: live.stream, timelineId: live.timelineId });
+          for (const listener of this.#startListeners) listener(live);
+          this.#changed();
+        },
+        changed: () => this.#changed(),
+        ended: () => {
+          if (this.#byStream.get(settings.stream) === broadcast) this.#byStream.delete(settings.stream);
+          this.#changed();
+        },
+      },
+    });
+    this.#byStream.set(settings.stream, broadcast);
+    return broadcast;
+  }
+
+  #changed(): void {
+    for (const listener of this.#changeListeners) listener();
+  }
+
+  async #run(): Promise<void> {
+    const { clock } = this.#ports;
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      try {
+        await clock.sleep(TICK_MS, signal);
+      } catch {
+        // Aborted: the router closes.
+        return;
+      }
+      const nowMs = clock.nowMs();
+      for (const broadcast of [...this.#byStream.values()]) this.#tick(broadcast, nowMs);
+    }
+  }
+
+  /** A bug in one broadcast ends that broadcast, not the others. */
+  #tick(broadcast: Broadcast, nowMs: number): void {
+    try {
+      broadcast.tick(nowMs);
+    } catch (error) {
+      const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      this.#ports.observer.event("error", "broadcast.failed", { stream: broadcast.stream, error: text });
+      broadcast.end("stopped");
+    }
+  }
+}
+
+/** Starts the router: it takes encoder sessions and gives broadcasts. */
+export function startRouter(ports: RouterPorts): Promise<Router> {
+  return Promise.try(() => new RunningRouter(ports));
+}

@@ -1,0 +1,32 @@
+import type { Observer } from "#observe/event.ts";
+import type { Metrics } from "#observe/metrics.ts";
+import type { Clock } from "#time/clock.ts";
+import type { GateCheckpoint } from "#timeline/checkpoint.ts";
+
+/** Keeps the last checkpoint of each stream. Synchronous: a cut is announced only after its checkpoint is written. */
+export interface CheckpointStore {
+  load(stream: string): GateCheckpoint | undefined;
+  save(stream: string, checkpoint: GateCheckpoint): void;
+  remove(stream: string): void;
+}
+
+/** What the router needs from the rest of the node. */
+export interface RouterPorts {
+  readonly checkpoints: CheckpointStore;
+  readonly clock: Clock;
+  readonly observer: Observer;
+  readonly metrics: Metrics;
+}
+
+/** How a stream is to be written; what the catalogue says of it when an encoder connects. */
+export interface BroadcastSettings {
+  readonly stream: string;
+  /** Wanted segment duration, seconds. */
+  readonly segmentSeconds: number;
+  /** Part target, milliseconds; 0: no parts. */
+  readonly partMs: number;
+  /** How far back players can go, seconds. */
+  readonly windowSeconds: number;
+  /** How long the broadcast waits for an encoder that is gone, seconds. */
+  readonly graceSeconds: number;
+}
