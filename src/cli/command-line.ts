@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from "node:util";
 import { type CommandDef, runCommand } from "citty";
 import { Fault } from "#faults/fault.ts";
 import { VERSION } from "#node/version.ts";
@@ -88,8 +89,21 @@ async function dispatch(args: readonly string[]): Promise<number> {
     console.log(await commandHelp(entry, command));
     return 0;
   }
-  const { result } = await runCommand(command, { rawArgs: [...rest] });
-  return typeof result === "number" ? result : 0;
+  try {
+    const { result } = await runCommand(command, { rawArgs: [...rest] });
+    return typeof result === "number" ? result : 0;
+  } catch (error) {
+    throw usageFault(error, entry.name);
+  }
+}
+
+/** The command parser's own refusals, such as a missing word, as a fault; anything else as it is. */
+function usageFault(error: unknown, name: string): unknown {
+  if (!(error instanceof Error) || error.name !== "CLIError") return error;
+  const text = stripVTControlCharacters(error.message);
+  return new Fault("CONFIG_INVALID", `${text.charAt(0).toLowerCase()}${text.slice(1)}`, {
+    hint: `See grandstand ${name} --help.`,
+  });
 }
 
 /** Runs one command and gives the exit code: 1 for every fault, told in one line on the error output. */

@@ -1,10 +1,10 @@
 import { spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync, readFileSync, statfsSync } from "node:fs";
-import { createServer } from "node:net";
 import { dirname } from "node:path";
 import type { CommandDef } from "citty";
 import { loadConfig } from "#node/config.ts";
 import type { Config } from "#node/config-schema.ts";
+import { probePort, type WantedPort, wantedPorts } from "#node/port-probe.ts";
 import { readNodeFile } from "#node/node-file.ts";
 import { VERSION } from "#node/version.ts";
 
@@ -18,17 +18,13 @@ interface Finding {
   readonly text: string;
 }
 
-function portFinding(host: string, port: number, what: string): Promise<Finding> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once("error", (error: NodeJS.ErrnoException) => {
-      const why = error.code === "EADDRINUSE" ? "is in use by another program" : `cannot be opened: ${error.message}`;
-      resolve({ state: "bad", text: `${what} port ${port} ${why}` });
-    });
-    server.listen({ host, port, exclusive: true }, () => {
-      server.close(() => resolve({ state: "good", text: `${what} port ${port} is free` }));
-    });
-  });
+async function portFinding(host: string, wanted: WantedPort): Promise<Finding> {
+  try {
+    await probePort(host, wanted);
+    return { state: "good", text: `${wanted.what} port ${wanted.port} is free` };
+  } catch (error) {
+    return { state: "bad", text: error instanceof Error ? error.message : String(error) };
+  }
 }
 
 function folderFinding(folder: string): Finding {
@@ -66,19 +62,8 @@ function ffmpegFinding(): Finding {
 }
 
 async function examine(config: Config): Promise<Finding[]> {
-  const { host, tls } = config;
   const running = readNodeFile(config.dataDir);
   const isRunning = running !== undefined && existsSync(`/proc/${running.pid}`);
-  const ports: [number, string][] = [
-    [config.httpPort, "HTTP"],
-    [config.rtmpPort, "RTMP"],
-    ...(tls.cert === undefined
-      ? []
-      : ([
-          [tls.httpsPort, "HTTPS"],
-          [tls.rtmpsPort, "RTMPS"],
-        ] as [number, string][])),
-  ];
   return [
     {
       state: "good",
@@ -87,7 +72,7 @@ async function examine(config: Config): Promise<Finding[]> {
     { state: "good", text: "the configuration is valid" },
     ...(isRunning
       ? [{ state: "good" as const, text: `the platform runs here already: ${running.url}` }]
-      : await Promise.all(ports.map(([port, what]) => portFinding(host, port, what)))),
+      : await Promise.all(wantedPorts(config).map((wanted) => portFinding(config.host, wanted)))),
     folderFinding(config.dataDir),
     ...[openFilesFinding()].filter((finding) => finding !== undefined),
     ffmpegFinding(),

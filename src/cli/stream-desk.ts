@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import { Catalogue, type StreamInfo, type StreamWithKey } from "#control/catalogue.ts";
+import { Catalogue, type StreamWithKey } from "#control/catalogue.ts";
+import type { ManagedBy } from "#control/stream-record.ts";
 import { parseStreamSettings, type StreamSettings } from "#control/stream-settings.ts";
 import { FAULT_CODES, type FaultCode } from "#faults/codes.ts";
 import { Fault } from "#faults/fault.ts";
@@ -13,7 +14,14 @@ import { openSqliteStore } from "#store/sqlite/sqlite-store.ts";
 import { systemClock } from "#time/system-clock.ts";
 
 /** A stream as the commands show it. */
-export type ListedStream = Pick<StreamInfo, "name" | "title" | "createdAtMs" | "managedBy" | "keys">;
+export interface ListedStream {
+  readonly name: string;
+  readonly title: string;
+  /** Milliseconds since the Unix epoch. */
+  readonly createdMs: number;
+  readonly managedBy: ManagedBy;
+  readonly keys: readonly { readonly id: string; readonly createdAtMs: number; readonly expiresAtMs?: number }[];
+}
 
 /** A new key with the stream it opens. */
 export type IssuedKey = Pick<StreamWithKey, "key">;
@@ -56,12 +64,15 @@ async function localDesk(config: Config): Promise<StreamDesk> {
     clock: systemClock,
     observer: silentObserver,
     defaults: platformSettings(config),
-    expeller: { expel: () => undefined },
+    expeller: { expel: () => undefined, stop: () => undefined },
     checkpoints: store.checkpoints,
   });
   await catalogue.load();
   return {
-    list: async () => catalogue.list(),
+    list: async () =>
+      catalogue.list().map(({ name, title, createdAtMs: createdMs, managedBy, keys }) => {
+        return { name, title, createdMs, managedBy, keys };
+      }),
     add: (stream) => catalogue.add(stream),
     rotateKey: (name, overlapSeconds) => catalogue.rotateKey(name, { overlapSeconds }),
     revokeKey: async (name, keyId) => void (await catalogue.revokeKey(name, keyId)),
@@ -104,9 +115,14 @@ function remoteDesk(url: string, token: string): StreamDesk {
   const path = (...parts: readonly string[]): string => parts.map((part) => `/${encodeURIComponent(part)}`).join("");
   return {
     list: async () => ((await call("GET", "")) as { streams: ListedStream[] }).streams,
-    add: async (stream) => (await call("POST", "", stream)) as IssuedKey,
-    rotateKey: async (name, overlapSeconds) =>
-      (await call("POST", path(name, "rotate-key"), { overlapSeconds })) as IssuedKey,
+    add: async ({ name, title, settings }) => {
+      const own = Object.keys(settings).length === 0 ? {} : { settings };
+      return (await call("POST", "", { name, ...(title === "" ? {} : { title }), ...own })) as IssuedKey;
+    },
+    rotateKey: async (name, overlapSeconds) => {
+      const body = overlapSeconds === 0 ? undefined : { overlapSeconds };
+      return (await call("POST", path(name, "rotate-key"), body)) as IssuedKey;
+    },
     revokeKey: async (name, keyId) => void (await call("DELETE", path(name, "keys", keyId))),
     remove: async (name) => void (await call("DELETE", path(name))),
     close: () => undefined,
@@ -114,13 +130,13 @@ function remoteDesk(url: string, token: string): StreamDesk {
 }
 
 function refusalOf(status: number, text: string, url: string): Fault {
-  let body: { error?: { code?: unknown; message?: unknown; hint?: unknown } } = {};
+  let body: { code?: unknown; message?: unknown; hint?: unknown } = {};
   try {
     body = JSON.parse(text) as typeof body;
   } catch {
     // Not our API, or a proxy in front of it: the status is all there is.
   }
-  const { code, message, hint } = body.error ?? {};
+  const { code, message, hint } = body;
   if (status === 401) {
     return new Fault("UNAUTHORIZED", `the API at ${url} does not take this admin token`, {
       hint: "Give the token of the running platform with --admin-token or GRANDSTAND_ADMIN_TOKEN.",

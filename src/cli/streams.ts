@@ -72,12 +72,12 @@ function define(
 const list = define("list", "list all streams", {}, (given) =>
   atDesk(given, async (desk) => {
     const streams = await desk.list();
-    const rows = streams.map(({ name, title, managedBy, keys, createdAtMs }) => [
+    const rows = streams.map(({ name, title, managedBy, keys = [], createdMs }) => [
       name,
       title === "" ? "-" : title,
       managedBy === "file" ? "configuration file" : "here",
       keys.map((key) => key.id).join(" "),
-      new Date(createdAtMs).toISOString().slice(0, 10),
+      new Date(createdMs).toISOString().slice(0, 10),
     ]);
     const text =
       streams.length === 0

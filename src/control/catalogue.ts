@@ -91,7 +91,7 @@ export class Catalogue {
   readonly #options: CatalogueOptions;
   readonly #streams = new Map<string, StreamRecord>();
   readonly #index = new KeyIndex();
-  /** The key that opened the stream last; a revocation of any other key ends nobody's broadcast. */
+  /** The key that the encoder on air showed; a revocation of any other key ends nobody's broadcast. */
   readonly #keyInUse = new Map<string, string>();
 
   constructor(options: CatalogueOptions) {
@@ -265,7 +265,7 @@ export class Catalogue {
     this.#streams.delete(name);
     for (const key of stream.keys) this.#index.remove(name, key);
     this.#options.observer.event("info", "stream.removed", { stream: name });
-    this.#expel(name, `the stream ${name} was removed`);
+    this.#options.expeller.stop(name, new Fault("STREAM_UNKNOWN", `the stream ${name} was removed`));
     this.#keyInUse.delete(name);
     this.#options.checkpoints.remove(name);
     await this.#options.secrets.remove(displayName(name));
@@ -335,8 +335,12 @@ export class Catalogue {
         hint: "Copy the key again from the start banner or the admin page; it may have been rotated.",
       });
     }
-    this.#keyInUse.set(stream.name, found.key.id);
     const settings = effectiveSettings(this.#options.defaults, stream.settings);
     return { stream: stream.name, title: stream.title, keyId: found.key.id, settings };
+  }
+
+  /** Notes that the encoder of this admission is on air, so that the end of its key ends its session. */
+  published({ stream, keyId }: Admission): void {
+    this.#keyInUse.set(stream, keyId);
   }
 }

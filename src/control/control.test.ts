@@ -33,7 +33,8 @@ interface Running extends Control, Disposable {}
 async function start(declared: readonly DeclaredStream[] = [], adminToken?: string): Promise<Running> {
   const store = openSqliteStore(join(folder, "grandstand.db"));
   const secrets = openSecretFiles(folder);
-  const expeller = { expel: (stream: string, why: Fault) => void expelled.push({ stream, message: why.message }) };
+  const note = (stream: string, why: Fault): void => void expelled.push({ stream, message: why.message });
+  const expeller = { expel: note, stop: note };
   const control = await startControl({
     store,
     secrets,
@@ -198,7 +199,7 @@ describe("keys", () => {
     using control = await start();
     const { keyId: first } = await control.catalogue.add({ name: "final" });
     const { key, keyId: second } = await control.catalogue.rotateKey("final", { overlapSeconds: 600 });
-    control.catalogue.authenticate({ path: key, address });
+    control.catalogue.published(control.catalogue.authenticate({ path: key, address }));
     await control.catalogue.revokeKey("final", first);
     expect(expelled).toEqual([]);
     await control.catalogue.revokeKey("final", second);

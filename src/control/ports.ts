@@ -13,6 +13,8 @@ export interface PublishCredentials {
 export interface Expeller {
   /** Ends every session of the stream now; each encoder's connection closes with `why`. Does nothing when nobody publishes. */
   expel(stream: string, why: Fault): void;
+  /** Ends the stream's broadcast now, with its sessions. Does nothing when it is not on air. */
+  stop(stream: string, why: Fault): void;
 }
 
 /** Forgets what the gate remembered of a stream. */

@@ -41,6 +41,11 @@ const limits = z.strictObject({
     max: 100_000,
     description: "RTMP and RTMPS connections from one address.",
   }).default(200),
+  parkedRequests: whole({
+    min: 10,
+    max: 200_000,
+    description: "Players waiting for the next part; more are answered 503.",
+  }).default(30_000),
   requestsInFlight: whole({
     min: 10,
     max: 200_000,
@@ -204,6 +209,7 @@ export interface Config {
     readonly publishers: number;
     readonly connections: number;
     readonly connectionsPerAddress: number;
+    readonly parkedRequests: number;
     readonly requestsInFlight: number;
   };
   readonly site: { readonly name: string; readonly accent?: string | undefined; readonly logo?: string | undefined };

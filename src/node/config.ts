@@ -26,7 +26,7 @@ export class ConfigFault extends Fault {
   readonly problems: readonly string[];
 
   constructor(problems: readonly string[]) {
-    super("CONFIG_INVALID", problems.join("\n"), { hint: "grandstand --help lists every key." });
+    super("CONFIG_INVALID", problems.join("\n"), { hint: "See grandstand --help for every key." });
     this.problems = problems;
   }
 }

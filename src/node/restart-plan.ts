@@ -3,16 +3,16 @@ export interface RestartHistory {
   readonly crashes: number;
 }
 
-/** A process that lived this long has recovered: its next crash counts as the first, milliseconds. */
-const RECOVERED_MS = 30_000;
+/** The next crash of a process that lived this long counts as the first, milliseconds. */
+const RECOVERED_MS = 2000;
 /** Crashes close together that are answered at once. */
-const IMMEDIATE_CRASHES = 3;
+const IMMEDIATE_CRASHES = 5;
 /** First pause, milliseconds; doubled at each further crash. */
-const PAUSE_MS = 250;
+const PAUSE_MS = 100;
 /** Longest pause between a crash and the next start, milliseconds. */
 const PAUSE_MS_MAX = 10_000;
 
-/** When to start again after a crash of a process that lived `aliveMs`: at once at first, later and later when it crashes again and again. */
+/** When to start again after a crash of a process that lived `aliveMs`: at once, but later and later when it crashes every few moments. */
 export function nextRestart(
   history: RestartHistory,
   aliveMs: number,

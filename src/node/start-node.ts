@@ -1,0 +1,237 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { type Api, createApi } from "#api/index.ts";
+import { type Control, startControl } from "#control/index.ts";
+import { type Edge, startEdge } from "#edge/index.ts";
+import { Fault } from "#faults/fault.ts";
+import type { Role } from "#flow/role.ts";
+import { type Ingest, startIngest } from "#ingest/index.ts";
+import type { Observer } from "#observe/event.ts";
+import type { Metrics } from "#observe/metrics.ts";
+import { type Origin, startOrigin } from "#origin/index.ts";
+import { type Router, startRouter } from "#router/index.ts";
+import { openSecretFiles } from "#store/files/secret-files.ts";
+import type { Store } from "#store/ports.ts";
+import { type DataLock, lockDataFolder } from "#store/sqlite/data-lock.ts";
+import { openSqliteStore } from "#store/sqlite/sqlite-store.ts";
+import type { Clock } from "#time/clock.ts";
+import { loopbackHost, reachableHosts } from "./addresses.ts";
+import { type CertificatePair, followCertificate, readCertificate } from "./certificate.ts";
+import type { Config } from "./config-schema.ts";
+import { Closers } from "./closers.ts";
+import { makeGatekeeper } from "./gatekeeper.ts";
+import { guardCheckpoints } from "./guarded-checkpoints.ts";
+import { type HttpListeners, openHttp } from "./http.ts";
+import { removeNodeFile, writeNodeFile } from "./node-file.ts";
+import { declaredStreams, platformSettings } from "./platform-settings.ts";
+import { probePorts } from "./port-probe.ts";
+import { measureProcess } from "./process-metrics.ts";
+import type { BannerFacts } from "./process-messages.ts";
+import { loadSite } from "./site.ts";
+import { VERSION } from "./version.ts";
+
+/** How long to wait for the lock of a predecessor that is just dying, milliseconds. */
+const LOCK_WAIT_MS = 2000;
+
+/** What {@link startNode} needs. */
+export interface NodeOptions {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly observer: Observer;
+  readonly metrics: Metrics;
+  /** Crashes before this start. */
+  readonly restarts: number;
+}
+
+/** A node whose ports are open. */
+export interface RunningNode extends Role {
+  banner(): Promise<BannerFacts>;
+}
+
+interface Parts {
+  readonly control: Control;
+  readonly router: Router;
+  readonly origin: Origin;
+  readonly edge: Edge;
+  readonly api: Api;
+  readonly ingest: Ingest;
+  readonly http: HttpListeners;
+}
+
+function openDataFolder(folder: string): DataLock {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw new Fault("DATA_DIR_UNUSABLE", `the data folder ${folder} cannot be made: ${(cause as Error).message}`, {
+      cause,
+      hint: "Make its parent writable for this user, or name another with --data-dir.",
+    });
+  }
+  return lockDataFolder(folder, LOCK_WAIT_MS);
+}
+
+function certificateOf(config: Config): Promise<CertificatePair | undefined> {
+  const { cert, key } = config.tls;
+  return cert === undefined || key === undefined ? Promise.resolve(undefined) : readCertificate({ cert, key });
+}
+
+/** The catalogue, which expels encoders at the gate. */
+async function startControlPlane(options: NodeOptions, store: Store, expeller: Router): Promise<Control> {
+  const { config, clock, observer } = options;
+  return startControl({
+    store,
+    secrets: openSecretFiles(config.dataDir),
+    clock,
+    observer,
+    defaults: platformSettings(config),
+    expeller,
+    checkpoints: store.checkpoints,
+    declared: declaredStreams(config),
+    ...(config.adminToken === undefined ? {} : { adminToken: config.adminToken }),
+  });
+}
+
+/** Starts every role, each with what the ones before it offer. What was started is in `closers`, whatever happens. */
+async function startParts(options: NodeOptions, closers: Closers, isReady: () => boolean): Promise<Parts> {
+  const { config, clock, observer, metrics } = options;
+  const [certificate, site] = await Promise.all([certificateOf(config), loadSite(config.site)]);
+  // A port that is taken is told before the data folder is touched.
+  await probePorts(config);
+  const lock = openDataFolder(config.dataDir);
+  closers.add("data folder", () => lock.release());
+  const store = openSqliteStore(join(config.dataDir, "grandstand.db"));
+  closers.add("store", () => store.close());
+  const around = { clock, observer, metrics };
+  const router = await startRouter({
+    ...around,
+    checkpoints: guardCheckpoints({ table: store.checkpoints, ...around }),
+  });
+  closers.add("router", () => router.close());
+  const control = await startControlPlane(options, store, router);
+  const { catalogue } = control;
+  const origin = await startOrigin({ ...around, directory: router });
+  closers.add("origin", (deadlineMs) => origin.close({ deadlineMs }));
+  const { parkedRequests } = config.limits;
+  const edge = await startEdge({ ...around, source: origin, limits: { parkedRequests } });
+  closers.add("edge", (deadlineMs) => edge.close({ deadlineMs }));
+  const ingestPorts = {
+    rtmpPort: config.rtmpPort,
+    ...(certificate === undefined ? {} : { rtmpsPort: config.tls.rtmpsPort }),
+  };
+  const api = createApi({
+    ...around,
+    catalogue,
+    admin: control.adminToken,
+    live: {
+      onAir: () => router.onAir(),
+      status: (stream) => router.health(stream),
+      onChange: (listener) => router.onChange(listener),
+    },
+    version: VERSION,
+    site,
+    ingest: ingestPorts,
+    isReady,
+    ...(config.publicUrl === undefined ? {} : { publicUrl: config.publicUrl }),
+  });
+  const { connections, connectionsPerAddress } = config.limits;
+  const ingest = await startIngest({
+    ...around,
+    gatekeeper: makeGatekeeper({ config, catalogue, router }),
+    rtmp: { host: config.host, port: config.rtmpPort },
+    ...(certificate === undefined
+      ? {}
+      : { rtmps: { host: config.host, port: config.tls.rtmpsPort, tls: certificate } }),
+    limits: { connectionsMax: connections, connectionsPerAddressMax: connectionsPerAddress },
+  });
+  closers.add("ingest", (deadlineMs) => ingest.close({ deadlineMs }));
+  const http = await openHttp({ config, certificate, edge, api, observer });
+  closers.add("http", (deadlineMs) => http.close({ deadlineMs }));
+  // Pushed events never end by themselves: they end before the listeners wait for what is being answered.
+  closers.add("api", () => api.close());
+  return { control, router, origin, edge, api, ingest, http };
+}
+
+function followCertificateFiles(options: NodeOptions, parts: Parts, signal: AbortSignal): void {
+  const { config, clock, observer } = options;
+  const { cert, key } = config.tls;
+  if (cert === undefined || key === undefined) return;
+  const replace = async (pair: CertificatePair): Promise<void> => {
+    await parts.http.replaceCertificate(pair);
+    parts.ingest.replaceCertificate(pair);
+  };
+  void followCertificate({ files: { cert, key }, clock, observer, signal, replace });
+}
+
+async function bannerOf(config: Config, control: Control): Promise<BannerFacts> {
+  const hosts = reachableHosts(config.host);
+  const streams = control.catalogue.list();
+  const first = streams.find((stream) => stream.name === (config.streams[0]?.name ?? "main")) ?? streams[0];
+  const declared = config.streams.find((stream) => stream.name === first?.name);
+  const key = declared?.key ?? (first === undefined ? undefined : await control.catalogue.readableKey(first.name));
+  return {
+    version: VERSION,
+    ingest: hosts.map((host) => `rtmp://${host}:${config.rtmpPort}/live`),
+    web:
+      config.publicUrl === undefined
+        ? hosts.map((host) => `http://${host}:${config.httpPort}`)
+        : [config.publicUrl.replace(/\/+$/, "")],
+    stream: first === undefined ? undefined : { name: first.name, ...(key === undefined ? {} : { key }) },
+    streamCount: streams.length,
+    adminToken: control.adminToken.text,
+  };
+}
+
+/**
+ * Starts a whole node: the only place that sees every role. Resolves when every port is open.
+ *
+ * It ends in the inverse order of its start, in phases that share one deadline: not ready (load balancers turn away) → no new encoders and
+ * viewers → the broadcasts say that they end → parked requests are answered → what is left is cut.
+ * @throws Fault `DATA_DIR_UNUSABLE`, `DATA_DIR_BUSY`, `STORE_FAILED`, `DISK_FULL`, `TLS_UNUSABLE`, `PORT_IN_USE`, `PORT_FORBIDDEN`, `CONFIG_INVALID`; nothing is left open then.
+ */
+export async function startNode(options: NodeOptions): Promise<RunningNode> {
+  const { config, clock, observer, metrics, restarts } = options;
+  const startMs = clock.nowMs();
+  const closers = new Closers({ clock, observer });
+  let isReady = false;
+  let parts: Parts;
+  try {
+    parts = await startParts(options, closers, () => isReady);
+  } catch (error) {
+    await closers.closeAll(0);
+    throw error;
+  }
+  const stop = new AbortController();
+  followCertificateFiles(options, parts, stop.signal);
+  closers.add("process gauges", measureProcess(metrics, clock));
+  metrics.gauge("grandstand_build_info", "The running version.", () => 1, { version: VERSION });
+  const url = `http://${loopbackHost(config.host)}:${config.httpPort}`;
+  await writeNodeFile(config.dataDir, { pid: process.pid, url });
+  isReady = true;
+  observer.event(
+    "info",
+    "node.listening",
+    { url, restarts, startMs: Math.round(clock.nowMs() - startMs) },
+    "listening",
+  );
+  const { promise: closed, resolve } = Promise.withResolvers<Error | null>();
+  for (const role of [parts.router, parts.origin, parts.edge, parts.ingest]) {
+    void role.closed.then((error) => {
+      if (error !== null) resolve(error);
+    });
+  }
+  let closing: Promise<void> | undefined;
+  const close = async (deadlineMs: number): Promise<void> => {
+    observer.event("info", "node.draining", { deadlineMs }, "stopping");
+    isReady = false;
+    stop.abort();
+    await removeNodeFile(config.dataDir);
+    await closers.closeAll(deadlineMs);
+    observer.event("info", "node.stopped", {}, "stopped");
+    resolve(null);
+  };
+  return {
+    closed,
+    banner: () => bannerOf(config, parts.control),
+    close: ({ deadlineMs = 5000 } = {}) => (closing ??= close(deadlineMs)),
+  };
+}
