@@ -179,6 +179,10 @@ test("parked requests are limited, and the refusal comes at once", async () => {
   await edge.parked(3);
   const refused = await edge.get(playlist(FIRST + 4, 1));
   expect([refused.status, refused.headers.get("retry-after")]).toEqual([503, "1"]);
+  await (await edge.get(playlist(FIRST + 4, 1))).text();
+  expect(edge.observer.named("edge.parked.full").map((event) => event.fields)).toEqual([
+    { stream: "main", parked: 3, refused: 1 },
+  ]);
   window.feed(500);
   for (const answer of held) expect((await answer).status).toBe(200);
 });

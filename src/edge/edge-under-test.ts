@@ -12,6 +12,7 @@ export interface EdgeUnderTest extends AsyncDisposable {
   readonly edge: Edge;
   readonly server: HttpServer;
   readonly metrics: Metrics;
+  readonly observer: RecordingObserver;
   /** Faults the handler let out: must stay empty. */
   readonly bugs: Error[];
   readonly windows: Map<string, ServedWindow[]>;
@@ -29,11 +30,11 @@ export async function startEdgeUnderTest(
   const simulated = options.simulated === true ? new SimulatedClock() : undefined;
   const windows = new Map<string, ServedWindow[]>();
   for (const window of served) windows.set(window.stream, [...(windows.get(window.stream) ?? []), window]);
-  const metrics = new Metrics();
+  const [metrics, observer] = [new Metrics(), new RecordingObserver()];
   const edge = await startEdge({
     source: { windows: (stream) => windows.get(stream) ?? [] },
     clock: simulated ?? systemClock,
-    observer: new RecordingObserver(),
+    observer,
     metrics,
     ...(options.limits === undefined ? {} : { limits: options.limits }),
   });
@@ -49,6 +50,7 @@ export async function startEdgeUnderTest(
     edge,
     server,
     metrics,
+    observer,
     bugs,
     windows,
     simulated,

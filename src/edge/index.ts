@@ -19,6 +19,9 @@ const TICK_MS = 250;
 /** Ticks between two sweeps of prepared objects. */
 const SWEEP_TICKS = 20;
 
+/** An overload is told at most this often, milliseconds. */
+const OVERLOAD_REPORT_MS = 1_000;
+
 /** Last element of the path of the clock that DASH players set theirs by: `/time`, and `/live/time` where a proxy passes on `/live/` only. */
 const CLOCK_NAME = "time";
 
@@ -61,6 +64,8 @@ class RunningEdge implements Edge {
   readonly #removeViewerGauges = new Map<ServedWindow, () => void>();
   readonly #removeGauges: (() => void)[];
   readonly #abort = new AbortController();
+  #refusedSinceTold = 0;
+  #tellAgainMs = 0;
 
   constructor(options: EdgeOptions) {
     this.#options = options;
@@ -72,6 +77,7 @@ class RunningEdge implements Edge {
       kept,
       tally: this.#tally,
       parkedMax: options.limits?.parkedRequests ?? PARKED_REQUESTS_MAX,
+      overloaded: (stream) => this.#overloaded(stream),
     };
     const growing = (): number => [...this.#broadcasts.values()].reduce((sum, each) => sum + each.growing, 0);
     this.#removeGauges = [
@@ -157,6 +163,22 @@ class RunningEdge implements Edge {
     this.#broadcasts.delete(window);
     this.#removeViewerGauges.get(window)?.();
     this.#removeViewerGauges.delete(window);
+  }
+
+  #overloaded(stream: string): void {
+    const { clock, observer } = this.#options;
+    const nowMs = clock.nowMs();
+    this.#refusedSinceTold++;
+    if (nowMs < this.#tellAgainMs) return;
+    this.#tellAgainMs = nowMs + OVERLOAD_REPORT_MS;
+    const fields = { stream, parked: this.#tally.count, refused: this.#refusedSinceTold };
+    observer.event(
+      "warn",
+      "edge.parked.full",
+      fields,
+      "Too many requests wait for media; new ones are refused with 503",
+    );
+    this.#refusedSinceTold = 0;
   }
 
   #clock(request: Request): Response {

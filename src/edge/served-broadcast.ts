@@ -46,6 +46,8 @@ export interface Surroundings {
   readonly tally: ParkedTally;
   /** Requests parked in all broadcasts together before new ones are refused. */
   readonly parkedMax: number;
+  /** Hears of each request refused because of {@link parkedMax}. */
+  overloaded(stream: string): void;
 }
 
 /** One request, read as far as its path. */
@@ -311,7 +313,10 @@ export class ServedBroadcast {
     wait: { key: string; holdMs: number; attempt: () => Verdict | undefined; expired: () => Response },
   ): Response | Promise<Response> {
     const { clock, metrics, tally, parkedMax } = this.#around;
-    if (tally.count >= parkedMax) return this.#responder.refuse(kind, unavailable("too many requests are waiting", 1));
+    if (tally.count >= parkedMax) {
+      this.#around.overloaded(this.source.stream);
+      return this.#responder.refuse(kind, unavailable("too many requests are waiting", 1));
+    }
     if (wait.holdMs > SILENCE_SECONDS_MAX * 1_000) asked.context.allowSilence(Math.ceil(wait.holdMs / 1_000) + 5);
     return this.#parked.park(wait.key, {
       deadlineMs: clock.nowMs() + wait.holdMs,
