@@ -2,7 +2,6 @@ import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
 import { Fault } from "#faults/fault.ts";
 import type { AdminStream, IngestAnswer } from "#web/wire.ts";
 import type { ApiEnvironment } from "./environment.ts";
-import { withKeyframeWarning } from "./keyframe-warning.ts";
 import type { CatalogueEntry, LiveStatus, StreamCatalogue } from "./ports.ts";
 import { nameParams, newStreamSchema, schemas } from "./schemas.ts";
 
@@ -77,9 +76,8 @@ export function adminStream(
   { live, histories }: { live: LiveStatus; histories: boolean },
 ): AdminStream {
   const { name, title, createdAtMs: createdMs, managedBy } = entry;
-  const status = live.status(name);
-  if (status === undefined) return { name, title, createdMs, managedBy, health: null };
-  const health = withKeyframeWarning(status);
+  const health = live.status(name);
+  if (health === undefined) return { name, title, createdMs, managedBy, health: null };
   if (histories) return { name, title, createdMs, managedBy, health };
   const tracks = health.tracks.map((track) => ({ ...track, bitrateHistory: [] }));
   return { name, title, createdMs, managedBy, health: { ...health, tracks } };

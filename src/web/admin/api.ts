@@ -1,0 +1,45 @@
+import type { AdminStream, AdminStreamsAnswer, NewKeyAnswer, Problem } from "#web/wire.ts";
+
+/** An answer that says no, in the server's words. */
+export class RefusedError extends Error {
+  readonly code: string;
+  readonly hint: string | null;
+
+  constructor(problem: Problem) {
+    super(problem.message);
+    this.name = "RefusedError";
+    this.code = problem.code;
+    this.hint = problem.hint;
+  }
+}
+
+async function ask<Answer>(path: string, init: RequestInit = {}): Promise<Answer> {
+  const answer = await fetch(`/api/v1/streams${path}`, { cache: "no-store", ...init });
+  if (answer.status === 204) return undefined as Answer;
+  const body: unknown = await answer.json();
+  if (answer.ok) return body as Answer;
+  // The log-in ended: the page itself shows the form.
+  if (answer.status === 401) window.location.reload();
+  throw new RefusedError(body as Problem);
+}
+
+const one = (name: string): string => `/${encodeURIComponent(name)}`;
+
+/** The operator's side of the HTTP API. Each call rejects with {@link RefusedError}, or with a network error. */
+export const api = {
+  list: (): Promise<AdminStreamsAnswer> => ask(""),
+  get: (name: string): Promise<AdminStream> => ask(one(name)),
+  add: (stream: { name: string; title: string }): Promise<NewKeyAnswer> =>
+    ask("", { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(stream) }),
+  rotateKey: (name: string): Promise<NewKeyAnswer> => ask(`${one(name)}/rotate-key`, { method: "POST" }),
+  remove: (name: string): Promise<void> => ask(one(name), { method: "DELETE" }),
+};
+
+/** What to tell a person about a call that failed. */
+export function problemText(error: unknown): string {
+  if (error instanceof RefusedError) {
+    const sentence = `${error.message.charAt(0).toUpperCase()}${error.message.slice(1)}.`;
+    return error.hint === null ? sentence : `${sentence} ${error.hint}`;
+  }
+  return "The server did not answer. Streams on air are not affected; try again in a moment.";
+}
