@@ -108,13 +108,13 @@ export async function startProbe(options: ProbeOptions): Promise<ProbeReport> {
     buffer: new PlaybackBuffer({ tracks, resumeS: RESUME_S }),
   });
   const checker = new Checker(clock);
-  const lag = new LagMeter();
+  const lag = new LagMeter(clock);
   const client = new HttpClient({ clock, insecure: options.insecure ?? false, traffic: figures, signal });
   const state: ProbeState = { options, figures, checker, lag, startMs: clock.nowMs(), startWallMs: clock.wallMs() };
   const problem = checkedUrl(options);
   if (problem !== undefined) state.failure = problem;
   else {
-    const background = [lag.run(clock, signal), endAfter(options, clock, signal, stop), report(state, clock, signal)];
+    const background = [lag.run(signal), endAfter(options, clock, signal, stop), report(state, clock, signal)];
     try {
       await watchUrl(state, watchOf, stop);
     } catch (error) {

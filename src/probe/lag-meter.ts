@@ -10,7 +10,13 @@ const TICKS_REMEMBERED = 500;
  */
 export class LagMeter {
   readonly #late: { atMs: number; lagMs: number }[] = [];
+  readonly #clock: Clock;
   #maxMs = 0;
+  #dueMs = Number.POSITIVE_INFINITY;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
 
   /** Largest lateness since the start, in milliseconds. */
   get maxMs(): number {
@@ -18,9 +24,11 @@ export class LagMeter {
   }
 
   /** Measures until `signal` aborts. */
-  async run(clock: Clock, signal: AbortSignal): Promise<void> {
+  async run(signal: AbortSignal): Promise<void> {
+    const clock = this.#clock;
     while (!signal.aborted) {
       const dueMs = clock.nowMs() + TICK_MS;
+      this.#dueMs = dueMs;
       try {
         await clock.sleep(TICK_MS, signal);
       } catch {
@@ -36,7 +44,8 @@ export class LagMeter {
 
   /** Largest lateness since a moment, in milliseconds: by so much what was seen since may have been seen late. */
   sinceMs(fromMs: number): number {
-    let largest = 0;
+    // After a freeze the socket may be read before the timer: the tick that is overdue counts too.
+    let largest = Math.max(0, this.#clock.nowMs() - this.#dueMs);
     for (const { atMs, lagMs } of this.#late) if (atMs >= fromMs) largest = Math.max(largest, lagMs);
     return largest;
   }

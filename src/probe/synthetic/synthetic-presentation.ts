@@ -60,6 +60,8 @@ export const SYNTHETIC_PARTS_PER_SEGMENT = 5;
 const FIRST_MSN = 5_000;
 const SEGMENTS_WITH_PARTS = 4;
 const LATE_MS = 420;
+/** Of a part or a millisecond: floating point is not exact. */
+const ROUNDING = 1e-6;
 
 /** The tracks by the first element of their paths. */
 export const SYNTHETIC_TRACKS: ReadonlyMap<string, SyntheticTrack> = new Map([
@@ -90,17 +92,26 @@ export class SyntheticPresentation {
     this.#endsAt = options.endsAt === undefined ? Number.POSITIVE_INFINITY : options.endsAt + this.#history;
   }
 
+  /** When a part appears, in monotonic milliseconds; never is infinity. */
+  availableAtMs(number: number): number {
+    const { latePart, stops } = this.faults;
+    const index = number - this.#history;
+    if (number >= this.#endsAt || (stops !== undefined && index >= stops)) return Number.POSITIVE_INFINITY;
+    const dueMs = this.#startMs + (index + 1) * SYNTHETIC_PART_MS;
+    if (latePart === undefined || index < latePart) return dueMs;
+    return Math.max(dueMs, this.#startMs + (latePart + 1) * SYNTHETIC_PART_MS + LATE_MS);
+  }
+
+  /** When EXT-X-ENDLIST appears. */
+  get endsAtMs(): number {
+    return this.#endsAt === Number.POSITIVE_INFINITY ? this.#endsAt : this.availableAtMs(this.#endsAt - 1);
+  }
+
   /** Parts that exist at a monotonic time. */
   availableParts(nowMs: number): number {
-    const late = this.faults.latePart;
-    const stop = this.faults.stops;
-    let count = Math.floor((nowMs - this.#startMs) / SYNTHETIC_PART_MS) + this.#history;
-    if (late !== undefined && count > late + this.#history) {
-      const dueMs = this.#startMs + (late + 1) * SYNTHETIC_PART_MS;
-      if (nowMs < dueMs + LATE_MS) count = late + this.#history;
-    }
-    if (stop !== undefined) count = Math.min(count, stop + this.#history);
-    return Math.min(count, this.#endsAt);
+    let count = Math.floor((nowMs - this.#startMs) / SYNTHETIC_PART_MS + ROUNDING) + this.#history + 1;
+    while (count > 0 && this.availableAtMs(count - 1) > nowMs + ROUNDING) count--;
+    return count;
   }
 
   /** Whether a planted moment has come, given the parts that exist. */

@@ -10,8 +10,6 @@ import {
   SyntheticPresentation,
 } from "./synthetic-presentation.ts";
 
-/** How often waiting requests look for news, in milliseconds. */
-const TICK_MS = 5;
 /** Part index beyond the newest one that is refused: 3 s of parts. */
 const ADVANCE_PARTS = 15;
 
@@ -22,6 +20,8 @@ export interface SyntheticServer {
   /** URL of the DASH manifest. */
   readonly manifestUrl: string;
   readonly presentation: SyntheticPresentation;
+  /** Requests received and answers given: when it stands still, everybody waits for time. */
+  readonly activity: number;
   close(): Promise<void>;
 }
 
@@ -40,6 +40,7 @@ class SyntheticOrigin {
   readonly #presentation: SyntheticPresentation;
   readonly #clock: Clock;
   readonly #served = new Map<string, number>();
+  activity = 0;
   readonly #closed: AbortSignal;
 
   constructor(presentation: SyntheticPresentation, clock: Clock, closed: AbortSignal) {
@@ -52,13 +53,16 @@ class SyntheticOrigin {
     return this.#presentation.availableParts(this.#clock.nowMs());
   }
 
-  async #until(test: (count: number) => boolean, atMostMs: number): Promise<boolean> {
-    const endMs = this.#clock.nowMs() + atMostMs;
-    while (!test(this.#count)) {
-      if (this.#clock.nowMs() > endMs || this.#closed.aborted) return false;
-      await this.#clock.sleep(TICK_MS);
+  /** Waits for a moment; `false` when it is further away than `atMostMs`, after having waited that long. */
+  async #until(dueMs: number, atMostMs: number): Promise<boolean> {
+    const waitMs = dueMs - this.#clock.nowMs();
+    if (waitMs <= 0) return true;
+    try {
+      await this.#clock.sleep(Math.min(waitMs, atMostMs), this.#closed);
+    } catch {
+      return false;
     }
-    return true;
+    return waitMs <= atMostMs;
   }
 
   async reply(target: string): Promise<Reply> {
@@ -103,9 +107,8 @@ class SyntheticOrigin {
       const index = part === null ? SYNTHETIC_PARTS_PER_SEGMENT - 1 : Number(part);
       const needed = this.#presentation.firstPart(wanted) + Math.min(index, SYNTHETIC_PARTS_PER_SEGMENT) + 1;
       const early = this.#presentation.reached(faults.blockingAnswersEarly, count);
-      const waits = !tooFar && !early;
-      const enough = (parts: number): boolean => parts >= needed || this.#presentation.ended(parts);
-      if (waits && !(await this.#until(enough, 3_000))) return { ...NOT_FOUND, status: 503 };
+      const dueMs = Math.min(this.#presentation.availableAtMs(needed - 1), this.#presentation.endsAtMs);
+      if (!tooFar && !early && !(await this.#until(dueMs, 3_000))) return { ...NOT_FOUND, status: 503 };
       count = this.#count;
     }
     return this.#playlist(this.#presentation.mediaPlaylist(name, count, skip), msn === null ? 1 : 6);
@@ -116,7 +119,7 @@ class SyntheticOrigin {
     if (number > this.#count + 1 || number < 0) return NOT_FOUND;
     const { faults } = this.#presentation;
     if (faults.partsForgotten && number < this.#count - 6 * SYNTHETIC_PARTS_PER_SEGMENT) return NOT_FOUND;
-    if (!(await this.#until((count) => count > number, 20 * SYNTHETIC_PART_MS))) return NOT_FOUND;
+    if (!(await this.#until(this.#presentation.availableAtMs(number), 20 * SYNTHETIC_PART_MS))) return NOT_FOUND;
     const type = name === "audio" ? "audio/mp4" : "video/mp4";
     return { status: 200, type, body: this.#presentation.part(name, number), maxAgeS: 86_400 };
   }
@@ -135,7 +138,9 @@ class SyntheticOrigin {
   }
 
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    this.activity++;
     const { status, type, body, maxAgeS } = await this.reply(request.url ?? "/");
+    this.activity++;
     response.statusCode = status;
     response.setHeader("Content-Type", type);
     response.setHeader("Cache-Control", `max-age=${maxAgeS}`);
@@ -163,6 +168,9 @@ export async function startSyntheticServer(options: SyntheticOptions & { clock: 
     url: `http://127.0.0.1:${port}/index.m3u8`,
     manifestUrl: `http://127.0.0.1:${port}/manifest.mpd`,
     presentation,
+    get activity() {
+      return origin.activity;
+    },
     close: () =>
       new Promise((resolve) => {
         closed.abort();

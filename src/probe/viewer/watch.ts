@@ -72,7 +72,8 @@ export async function pause(watch: Watch, ms: number): Promise<boolean> {
 
 /** How late something due within `periodMs` may be seen without blaming the server, given when the period began. */
 export function slackMs(watch: Watch, periodMs: number, sinceMs: number): number {
-  return Math.max(SLACK_MS, periodMs * SLACK_SHARE) + watch.lag.sinceMs(sinceMs);
+  // A late wake-up delays the question and the answer.
+  return Math.max(SLACK_MS, periodMs * SLACK_SHARE) + 2 * watch.lag.sinceMs(sinceMs);
 }
 
 /** The URL with delivery directives, in the order of §6.2.5's canonical form. */
