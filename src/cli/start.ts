@@ -85,5 +85,5 @@ export const demoCommand: CommandDef = {
     name: "demo",
     description: "run the platform with a test picture on air, pushed over RTMP as an encoder would",
   },
-  run: ({ rawArgs }) => run(rawArgs),
+  run: ({ rawArgs }) => runDemo(rawArgs),
 };

@@ -1,10 +1,10 @@
-import { type ChildProcess, spawn } from "node:child_process";
 import { constants } from "node:os";
 import { Fault } from "#faults/fault.ts";
 import type { Observer } from "#observe/event.ts";
 import type { Clock } from "#time/clock.ts";
 import type { Config } from "./config-schema.ts";
-import { ALIVE_INTERVAL_MS, type BannerFacts, isNodeMessage, type StartMessage } from "./process-messages.ts";
+import { type ChildEnd, NodeChild } from "./node-child.ts";
+import { ALIVE_INTERVAL_MS, type BannerFacts, type NodeMessage } from "./process-messages.ts";
 import { nextRestart, type RestartHistory } from "./restart-plan.ts";
 
 /** Milliseconds without a sign of life, while the supervisor itself is awake, after which a node process counts as stuck and is killed. */
@@ -13,6 +13,8 @@ const SILENCE_MS_MAX = 15_000;
 const STOP_MS_MAX = 20_000;
 /** Ctrl-C reaches a process group and is forwarded by npm and the start script as well: echoes within this time count as one, milliseconds. */
 const SIGNAL_ECHO_MS = 500;
+/** When the spare process is loaded, after the node began to listen: not while players and encoders come back, milliseconds. */
+const SPARE_AFTER_MS = 1500;
 
 /** What the supervisor needs. */
 export interface SupervisorOptions {
@@ -31,8 +33,6 @@ export interface SupervisedEnd {
   readonly fault?: Fault;
 }
 
-type ChildEnd = { readonly code: number | null; readonly signal: NodeJS.Signals | null };
-
 /**
  * Keeps one node process running.
  *
@@ -40,12 +40,15 @@ type ChildEnd = { readonly code: number | null; readonly signal: NodeJS.Signals 
  *                │
  *                └─ SIGINT, SIGTERM ─▶ draining ──▶ exit 0;   a second signal, or 20 s ─▶ killed
  *
+ * Beside the node a spare process waits with everything loaded, so that a restart costs opening ports and not reading a program.
  * A node that cannot even start the first time (port in use, damaged database) is not tried again: its fault is the answer.
  */
 export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #stop = new AbortController();
-  #child: ChildProcess | undefined;
+  #child: NodeChild | undefined;
+  #spare: NodeChild | undefined;
+  #spareTimer: ReturnType<typeof setTimeout> | undefined;
   #wasListening = false;
   #fault: Fault | undefined;
   #silentTicks = 0;
@@ -86,6 +89,8 @@ export class Supervisor {
         }
       }
     } finally {
+      clearTimeout(this.#spareTimer);
+      this.#spare?.kill("SIGKILL");
       for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.off(signal, onSignal);
       process.off("disconnect", onOrphaned);
     }
@@ -115,28 +120,20 @@ export class Supervisor {
   }
 
   async #runOnce(): Promise<ChildEnd> {
-    const { config, command } = this.#options;
-    const [program = process.execPath, ...args] = command;
     this.#fault = undefined;
     this.#silentTicks = 0;
-    const { promise, resolve } = Promise.withResolvers<ChildEnd>();
-    // A session of its own keeps the terminal's Ctrl-C from reaching the node beside the supervisor's word.
-    const child = spawn(program, args, { stdio: ["ignore", "inherit", "inherit", "ipc"], detached: true });
+    clearTimeout(this.#spareTimer);
+    const { config, command } = this.#options;
+    const child = this.#spare === undefined || this.#spare.ended ? new NodeChild(command) : this.#spare;
+    this.#spare = undefined;
     this.#child = child;
-    child.on("message", (message) => this.#hear(message));
-    child.once("error", (error) => {
-      this.#fault = new Fault("NODE_CRASHED", `the node process cannot be started: ${error.message}`, { cause: error });
-      resolve({ code: 1, signal: null });
-    });
-    child.once("exit", (code, signal) => resolve({ code, signal }));
-    const message: StartMessage = { type: "start", config, restarts: this.#restarts };
-    child.send(message, (error) => {
-      // The process is gone already; its exit tells why.
-      if (error !== null) child.kill("SIGKILL");
-    });
+    child.onMessage = (message) => this.#hear(message);
+    child.start({ type: "start", config, restarts: this.#restarts });
     const watch = setInterval(() => this.#watch(child), ALIVE_INTERVAL_MS);
     try {
-      return await promise;
+      const end = await child.exited;
+      this.#fault ??= child.fault;
+      return end;
     } finally {
       clearInterval(watch);
       this.#child = undefined;
@@ -144,22 +141,26 @@ export class Supervisor {
   }
 
   /** Counts the supervisor's own ticks, not time: a laptop that slept has missed both. */
-  #watch(child: ChildProcess): void {
+  #watch(child: NodeChild): void {
     this.#silentTicks++;
     if (this.#silentTicks * ALIVE_INTERVAL_MS <= SILENCE_MS_MAX || this.#stop.signal.aborted) return;
     this.#fault = new Fault("NODE_CRASHED", "the node process is stuck and was killed");
     child.kill("SIGKILL");
   }
 
-  #hear(message: unknown): void {
-    if (!isNodeMessage(message)) return;
+  #hear(message: NodeMessage): void {
     this.#silentTicks = 0;
     if (message.type === "fault") {
       const { code, message: text, hint } = message;
       this.#fault = new Fault(code, text, hint === undefined ? {} : { hint });
-    } else if (message.type === "listening" && !this.#wasListening) {
+    } else if (message.type === "listening") {
+      this.#spareTimer = setTimeout(() => this.#load(), SPARE_AFTER_MS);
+      if (!this.#wasListening) this.#options.onListening(message.banner);
       this.#wasListening = true;
-      this.#options.onListening(message.banner);
     }
+  }
+
+  #load(): void {
+    if (!this.#stop.signal.aborted) this.#spare = new NodeChild(this.#options.command);
   }
 }
