@@ -117,13 +117,11 @@ function reportOf(name: string): ProbeReport {
 beforeAll(async () => {
   const entries = Object.entries(CASES);
   for (const [, options] of entries) servers.push(await startSyntheticServer({ ...options, clock }));
-  let running = entries.length;
   const watches = entries.map(async ([name, options], i) => {
     const server = servers[i];
     if (server !== undefined) await watch(name, options, server);
-    running--;
   });
-  while (running > 0) {
+  while (reports.size < entries.length) {
     await quiet();
     await clock.advance(STEP_MS);
   }
@@ -200,7 +198,7 @@ test("DASH is watched with its clock", () => {
 
 describe("says in one line why it cannot watch", () => {
   const probe = async (url: string, extra: { viewers?: number; seconds?: number } = {}): Promise<ProbeReport> =>
-    await startProbe({
+    startProbe({
       url,
       ...extra,
       clock: systemClock,

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { unreachable } from "#faults/fault.ts";
 import { parseMpd } from "#probe/dash/mpd.ts";
 import { parseMediaPlaylist } from "#probe/hls/parse-media-playlist.ts";
 import { parseMultivariantPlaylist } from "#probe/hls/multivariant-playlist.ts";
@@ -426,6 +427,8 @@ function complaints(rule: Rule, isBad: boolean): string[] {
       return [...rule.check(parseMpd(isBad ? (MPD_CASES[id] ?? missing(id)) : MPD), parseMpd(MPD))];
     case "event":
       return isBad ? ["found while watching"] : [];
+    default:
+      return unreachable(rule);
   }
 }
 

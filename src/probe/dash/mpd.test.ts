@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { ProtocolError } from "#faults/fault.ts";
 import { announcedSegments } from "./dash-segments.ts";
 import { fillTemplate, parseMpd } from "./mpd.ts";

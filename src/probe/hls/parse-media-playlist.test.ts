@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { PlaylistError } from "./attribute-list.ts";
 import { edgeOf, endDateMs, lastSegmentNumber } from "./media-playlist.ts";
 import { mergeDelta } from "./merge-delta.ts";

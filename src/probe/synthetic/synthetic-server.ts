@@ -78,10 +78,10 @@ class SyntheticOrigin {
       return { status: 200, type: "text/plain", body: new Date(this.#clock.wallMs()).toISOString(), maxAgeS: 0 };
     }
     if (name !== "video" && name !== "audio") return NOT_FOUND;
-    if (file === "index.m3u8") return await this.#media(name, url.searchParams);
+    if (file === "index.m3u8") return this.#media(name, url.searchParams);
     if (file === "init.mp4") return { status: 200, type, body: this.#presentation.init(name), maxAgeS: 86_400 };
     const part = /^(?:wrong-)?(\d+)\.(\d)\.m4s$/.exec(file);
-    if (part !== null) return await this.#part(name, Number(part[1]), Number(part[2]));
+    if (part !== null) return this.#part(name, Number(part[1]), Number(part[2]));
     const segment = /^(?:other-)?(\d+)\.m4s$/.exec(file);
     if (segment !== null) return this.#segment(name, Number(segment[1]));
     if (this.#presentation.faults.unknownIsOk) return { status: 200, type, body: "", maxAgeS: 0 };

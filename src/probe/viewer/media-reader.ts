@@ -150,7 +150,7 @@ export class MediaReader {
       if (early !== undefined) this.#watch.checker.exchange(early.exchange);
       if (early?.http.status === 200) return early;
     }
-    return await ask(this.#watch, item.kind, item.url, { known, range: item.byteRange });
+    return ask(this.#watch, item.kind, item.url, { known, range: item.byteRange });
   }
 
   #askHints(playlist: MediaPlaylist): void {

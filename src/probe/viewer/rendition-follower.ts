@@ -76,13 +76,13 @@ export class RenditionFollower {
   async #rest(): Promise<boolean> {
     this.#partAddedAtMs = undefined;
     this.#segmentAddedAtMs = undefined;
-    return await pause(this.#watch, RETRY_MS);
+    return pause(this.#watch, RETRY_MS);
   }
 
   async #reload(): Promise<{ playlist: MediaPlaylist; http: HttpAnswer } | undefined> {
     const known = this.#playlist;
     if (known === undefined) return this.#version(await ask(this.#watch, "playlist", this.url));
-    if (!this.#watch.lowLatency || !known.serverControl?.canBlockReload) return await this.#poll(known);
+    if (!this.#watch.lowLatency || !known.serverControl?.canBlockReload) return this.#poll(known);
     const edge = edgeOf(known);
     const parts = known.partTargetS !== undefined;
     const asked = { msn: lastSegmentNumber(known) + 1, part: parts ? edge.part + 1 : undefined };
@@ -98,7 +98,7 @@ export class RenditionFollower {
     // A server that answers without news would be asked without pause.
     const useless = answer?.playlist !== undefined && !containsAsked(answer.playlist, asked);
     if (useless && !answer.playlist?.endList) await this.#rest();
-    if (answer?.playlist?.skippedSegments !== undefined) return await this.#merged(known, answer, answer.playlist);
+    if (answer?.playlist?.skippedSegments !== undefined) return this.#merged(known, answer, answer.playlist);
     return this.#version(answer);
   }
 
