@@ -47,8 +47,7 @@ function listing(track: WindowTrack): Listing {
 }
 
 /**
- * The media playlist of a track as of now. A concatenation of prepared text: only the growing segment, and the one whose parts are being
- * unlisted, are rendered anew. RFC 8216bis §4.4.3, §6.2.
+ * The media playlist of a track as of now. A concatenation of prepared text: only the growing segment is rendered anew. RFC 8216bis §4.4.3, §6.2.
  */
 export function renderMediaPlaylist(
   window: WindowSnapshot,
@@ -90,11 +89,16 @@ function allIndependent(listed: Listing): boolean {
   return true;
 }
 
-/** Segments that lie wholly beyond the skip boundary, counted from the oldest listed one. */
+/**
+ * Segments that lie wholly beyond the skip boundary, counted from the oldest listed one. The distance is measured from the end of the last whole
+ * segment, the nearest of the readings of "end of the playlist", so that nothing inside the boundary is skipped by any of them.
+ */
 function skippableSegments(window: WindowSnapshot, track: WindowTrack, listed: Listing): number {
   const { canSkipUntilMicros } = serverControl(window.parameters);
   if (canSkipUntilMicros === 0) return 0;
-  const boundary = listed.endTicks - microsToTicks(canSkipUntilMicros, track.track.timescale);
+  const last = listed.segments[listed.to - 1];
+  const end = last === undefined || last.sealed ? listed.endTicks : last.startDts;
+  const boundary = end - microsToTicks(canSkipUntilMicros, track.track.timescale);
   let count = 0;
   for (let i = listed.from; i < listed.to; i++) {
     const segment = listed.segments[i] as Segment;
@@ -118,12 +122,8 @@ function renderSegments(window: WindowSnapshot, track: WindowTrack, listed: List
       text += `#EXT-X-MAP:URI="${mapName}"\n`;
     }
     text += block.dateTime;
-    if (segment.startDts >= partsFrom) text += block.allParts;
-    else if (segment.startDts + segment.duration > partsFrom) {
-      for (const [index, part] of segment.parts.entries()) {
-        if (part.startDts >= partsFrom) text += block.parts[index] ?? "";
-      }
-    }
+    // All parts of a segment or none: those that are listed must fill it (RFC 8216bis §4.4.4.9).
+    if (segment.startDts + segment.duration > partsFrom) text += block.allParts;
     text += block.tail;
   }
   return text;
