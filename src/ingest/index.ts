@@ -4,7 +4,7 @@ import type { Role } from "#flow/role.ts";
 import type { PublishProtocol } from "#media/publish.ts";
 import { RtmpConnection } from "#protocols/rtmp/connection.ts";
 import { ConnectionCount, INGEST_LIMITS_DEFAULT, type IngestLimits, plainAddress } from "./limits.ts";
-import { type ListenAddress, type Listener, listen, type TlsIdentity } from "./listener.ts";
+import { type ListenAddress, type Listener, listen, type SocketTaker, type TlsIdentity } from "./listener.ts";
 import type { IngestPorts } from "./ports.ts";
 import { PublishSession, type SessionContext, sessionCounters } from "./publish-session.ts";
 import { Refusals } from "./refusals.ts";
@@ -14,8 +14,8 @@ import type { PublishStatistics } from "./statistics.ts";
 const SWEEP_MS = 250;
 /** Default time for {@link Ingest.close}, in milliseconds. */
 const CLOSE_MS = 2000;
-/** Addresses whose last told fault is remembered. */
-export const TOLD_ADDRESSES_MAX = 10_000;
+/** Told faults (address and kind) that are remembered, to tell each once a minute. */
+export const TOLD_FAULTS_MAX = 10_000;
 const TELL_EVERY_MS = 60_000;
 
 /** What {@link startIngest} takes. */
@@ -80,7 +80,7 @@ class RunningIngest implements Ingest {
       counters: sessionCounters(metrics),
       refusals: new Refusals(),
       left: (session) => this.#left(session),
-      mayTell: (address, nowMs) => this.#mayTell(address, nowMs),
+      mayTell: (address, what, nowMs) => this.#mayTell(address, what, nowMs),
     };
     this.#removeGauges = [
       metrics.gauge("grandstand_ingest_connections", "Open encoder connections.", () => this.#sessions.size),
@@ -122,7 +122,11 @@ class RunningIngest implements Ingest {
   }
 
   async #listen(protocol: PublishProtocol, address: ListenAddress, tls?: TlsIdentity): Promise<void> {
-    const listener = await listen(address, (socket) => this.#enter(socket, protocol), tls);
+    const taker: SocketTaker = {
+      socket: (socket) => this.#enter(socket, protocol),
+      tlsFailed: (from) => this.#tlsFailed(plainAddress(from)),
+    };
+    const listener = await listen(address, taker, tls);
     this.#listeners.push({ protocol, listener });
     const { host, port } = listener;
     this.#options.observer.event("info", "ingest.listening", { protocol, host, port }, "ready for encoders");
@@ -135,7 +139,7 @@ class RunningIngest implements Ingest {
     if (place !== "entered") {
       socket.on("error", () => undefined);
       socket.destroy();
-      if (place !== "closing" && this.#mayTell(address, clock.nowMs())) {
+      if (place !== "closing" && this.#mayTell(address, place, clock.nowMs())) {
         const fields = { address, protocol, limit: place, connections: this.#count.total };
         observer.event("warn", "ingest.connection.refused", fields, "a connection limit was reached");
       }
@@ -147,6 +151,14 @@ class RunningIngest implements Ingest {
     session.attach(
       new RtmpConnection(socket, { listener: session, nowMs: () => clock.nowMs(), publishWithinMs, idleMs }),
     );
+  }
+
+  #tlsFailed(address: string): void {
+    const { clock, observer } = this.#options;
+    if (!this.#mayTell(address, "tls", clock.nowMs())) return;
+    const hint = "Use rtmps:// on this port, and a certificate the encoder trusts; rtmp:// has its own port.";
+    const fields = { address, protocol: "rtmps", code: "RTMP_HANDSHAKE", hint };
+    observer.event("warn", "ingest.connection.failed", fields, "the TLS handshake failed");
   }
 
   #left(session: PublishSession): void {
@@ -166,12 +178,13 @@ class RunningIngest implements Ingest {
     return count;
   }
 
-  #mayTell(address: string, nowMs: number): boolean {
+  #mayTell(from: string, what: string, nowMs: number): boolean {
+    const address = `${from} ${what}`;
     const toldMs = this.#toldMs.get(address);
     if (toldMs !== undefined && nowMs - toldMs < TELL_EVERY_MS) return false;
     this.#toldMs.delete(address);
     this.#toldMs.set(address, nowMs);
-    if (this.#toldMs.size > TOLD_ADDRESSES_MAX) {
+    if (this.#toldMs.size > TOLD_FAULTS_MAX) {
       for (const oldest of this.#toldMs.keys()) {
         this.#toldMs.delete(oldest);
         break;

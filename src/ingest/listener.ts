@@ -29,22 +29,26 @@ export interface Listener {
   close(): Promise<void>;
 }
 
+/** Who takes what a port gives. */
+export interface SocketTaker {
+  /** A connection, before its TLS handshake where there is one. */
+  socket(socket: Socket): void;
+  /** The TLS handshake with this address failed; its socket closes by itself. */
+  tlsFailed(address: string): void;
+}
+
 /**
  * Opens a port; with `identity` it speaks TLS.
  * @throws Fault `PORT_IN_USE`, `PORT_FORBIDDEN`, `TLS_UNUSABLE`.
  */
-export async function listen(
-  address: ListenAddress,
-  onSocket: (socket: Socket) => void,
-  identity?: TlsIdentity,
-): Promise<Listener> {
+export async function listen(address: ListenAddress, taker: SocketTaker, identity?: TlsIdentity): Promise<Listener> {
   const server = identity === undefined ? createPlainServer() : tlsServer(identity);
   const entered = new WeakSet<Socket>();
   const enter = (socket: Socket): void => {
     if (entered.has(socket)) return;
     entered.add(socket);
     socket.setNoDelay(true);
-    onSocket(socket);
+    taker.socket(socket);
   };
   // Bun gives the TLS socket here, before its handshake, so that limits and deadlines hold for half-open ones too; Node gives the plain one below it.
   server.on("connection", (socket: Socket) => {
@@ -52,8 +56,10 @@ export async function listen(
   });
   if (identity !== undefined) {
     server.on("secureConnection", enter);
-    // The socket's own close event follows and tells whoever took it.
-    server.on("tlsClientError", () => undefined);
+    server.on("tlsClientError", (_error: Error, socket: Socket) => {
+      taker.tlsFailed(socket.remoteAddress ?? "unknown");
+      socket.destroy();
+    });
   }
   await opened(server, address);
   const port = (server.address() as AddressInfo).port;

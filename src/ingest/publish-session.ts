@@ -1,5 +1,6 @@
 import { Fault } from "#faults/fault.ts";
 import type { PublishProtocol, PublishSink, SessionEnd } from "#media/publish.ts";
+import type { EventLevel } from "#observe/event.ts";
 import type { Counter, Metrics } from "#observe/metrics.ts";
 import type { ConnectionListener, RtmpConnection } from "#protocols/rtmp/connection.ts";
 import type { DropReason, MediaEvent } from "#protocols/rtmp/media-event.ts";
@@ -37,8 +38,8 @@ export interface SessionContext extends IngestPorts {
   readonly refusals: Refusals;
   /** Called once when the connection is gone. */
   readonly left: (session: PublishSession) => void;
-  /** Whether a fault of a connection that never published may be told now: scanners would fill the log. */
-  readonly mayTell: (address: string, nowMs: number) => boolean;
+  /** Whether a fault of a connection that does not publish may be told now: scanners would fill the log. */
+  readonly mayTell: (address: string, what: string, nowMs: number) => boolean;
 }
 
 /** Joins one connection to the gate: offers, frames and ends go up, expulsion comes down. */
@@ -49,6 +50,8 @@ export class PublishSession implements ConnectionListener {
   readonly #context: SessionContext;
   #connection: RtmpConnection | undefined;
   #sink: PublishSink | undefined;
+  /** Ended by us with an answer that was told already. */
+  #refused = false;
   readonly #cancelled = new AbortController();
   readonly #meter = new BitrateMeter();
   #sinceWallMs = 0;
@@ -174,13 +177,12 @@ export class PublishSession implements ConnectionListener {
     if (fault.code === "KEY_REFUSED" || fault.code === "STREAM_UNKNOWN") {
       ({ delayMs, tell } = refusals.refused(this.address, clock.nowMs()));
     } else if (fault.code !== "INTERNAL") {
-      tell = this.#context.mayTell(this.address, clock.nowMs()) ? 1 : 0;
+      tell = this.#context.mayTell(this.address, fault.code, clock.nowMs()) ? 1 : 0;
     }
     if (tell > 0) {
       const { address, protocol } = this;
-      const level = fault.code === "INTERNAL" ? "error" : "warn";
       observer.event(
-        level,
+        levelOf(fault, "warn"),
         "ingest.refused",
         { address, protocol, code: fault.code, attempts: tell, hint: fault.hint, ...stack(fault) },
         fault.message,
@@ -191,6 +193,7 @@ export class PublishSession implements ConnectionListener {
     } catch {
       return;
     }
+    this.#refused = true;
     this.#connection?.refuse(fault);
   }
 
@@ -252,33 +255,32 @@ export class PublishSession implements ConnectionListener {
     this.#context.observer.event("debug", "ingest.command.unknown", { address: this.address, name });
   }
 
-  closed(fault: Fault | undefined, nowMs: number): void {
-    const { counters, observer } = this.#context;
-    const { address, protocol } = this;
+  ended(fault: Fault, nowMs: number): void {
     this.#cancelled.abort();
-    const violation = fault !== undefined && fault.code !== "CONNECTION_LOST";
-    if (violation) counters.faults.add();
-    if (this.#sink !== undefined) {
-      this.#end("lost", nowMs, fault?.message ?? "the connection was closed", fault);
-    } else if (
-      fault?.code === "INTERNAL" ||
-      (violation && fault.code !== "KEY_REFUSED" && this.#context.mayTell(address, nowMs))
-    ) {
-      const level = fault.code === "INTERNAL" ? "error" : "warn";
-      observer.event(
-        level,
-        "ingest.connection.failed",
-        { address, protocol, code: fault.code, at: fault.at, hint: fault.hint, ...stack(fault) },
-        fault.message,
-      );
+    const violation = fault.code !== "CONNECTION_LOST" && !this.#refused;
+    if (violation) this.#context.counters.faults.add();
+    if (this.#sink !== undefined) this.#end("lost", nowMs, fault.message, fault);
+    else if (violation && (fault.code === "INTERNAL" || this.#context.mayTell(this.address, fault.code, nowMs))) {
+      this.#tellFault(fault);
     }
+  }
+
+  closed(): void {
     this.#context.left(this);
+  }
+
+  #tellFault(fault: Fault): void {
+    const { address, protocol } = this;
+    const { code, at, hint } = fault;
+    const fields = { address, protocol, code, at, hint, ...stack(fault) };
+    this.#context.observer.event(levelOf(fault, "warn"), "ingest.connection.failed", fields, fault.message);
   }
 
   #expelled(): void {
     const reason: unknown = this.#sink?.expelled.reason;
     const fault = reason instanceof Fault ? reason : new Fault("KEY_REFUSED", "the publication was ended here");
     this.#end("refused", this.#context.clock.nowMs(), fault.message, fault);
+    this.#refused = true;
     this.#connection?.expel(fault);
   }
 
@@ -302,9 +304,13 @@ export class PublishSession implements ConnectionListener {
       droppedFrames: this.#droppedFrames,
       ...(fault === undefined ? {} : stack(fault)),
     };
-    const level = fault?.code === "INTERNAL" ? "error" : why === "finished" ? "info" : "warn";
+    const level = why === "finished" ? "info" : levelOf(fault, "warn");
     this.#context.observer.event(level, "ingest.ended", fields, message);
   }
+}
+
+function levelOf(fault: Fault | undefined, usual: EventLevel): EventLevel {
+  return fault?.code === "INTERNAL" ? "error" : usual;
 }
 
 /** The stack of a bug, for its log line; operating errors have none to show. */

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { ByteWriter } from "#bytes/writer.ts";
 import { ProtocolError } from "#faults/fault.ts";
 import { AMF_DEPTH_MAX, AMF_VALUES_MAX, type AmfValue, amfEcmaArray, amfObject, amfProperty } from "./amf-value.ts";

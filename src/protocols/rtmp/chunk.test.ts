@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { ProtocolError } from "#faults/fault.ts";
 import { CHUNK_STREAMS_MAX, ChunkReader, IN_FLIGHT_BYTES_MAX } from "./chunk-reader.ts";
 import { ChunkWriter } from "./chunk-writer.ts";

@@ -25,8 +25,10 @@ export interface ConnectionListener {
   /** The encoder said goodbye. It may publish again. */
   finished(nowMs: number): void;
   unknownCommand(name: string): void;
-  /** Last call, exactly once: the socket is gone. The fault says why, where it was not an orderly end. */
-  closed(fault: Fault | undefined, nowMs: number): void;
+  /** Exactly once: nothing more will be read. The fault says why. */
+  ended(fault: Fault, nowMs: number): void;
+  /** Last call, exactly once: the socket is gone. */
+  closed(): void;
 }
 
 /** What a connection needs. */
@@ -46,7 +48,7 @@ export class RtmpConnection {
   readonly #nowMs: () => number;
   #closed = false;
   #ending: ReturnType<typeof setTimeout> | undefined;
-  #fault: Fault | undefined;
+  #ended = false;
 
   constructor(socket: Socket, options: ConnectionOptions) {
     this.#socket = socket;
@@ -107,8 +109,8 @@ export class RtmpConnection {
   }
 
   /** Ends the connection at once. */
-  destroy(fault?: Fault): void {
-    this.#fault ??= fault;
+  destroy(fault: Fault): void {
+    this.#end(fault);
     this.#socket.destroy();
     this.#close();
   }
@@ -169,23 +171,28 @@ export class RtmpConnection {
 
   #farewell(fault: Fault): void {
     if (this.#closed || this.#ending !== undefined) return;
-    this.#fault ??= fault;
+    this.#end(fault);
     this.#flush();
     if (this.#closed) return;
     this.#socket.end();
-    this.#ending = setTimeout(() => this.destroy(), FAREWELL_MS);
+    this.#ending = setTimeout(() => this.destroy(fault), FAREWELL_MS);
   }
 
   #lost(why: string): void {
-    this.#fault ??= new Fault("CONNECTION_LOST", why);
-    this.#socket.destroy();
-    this.#close();
+    this.destroy(new Fault("CONNECTION_LOST", why));
+  }
+
+  #end(fault: Fault): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#listener.ended(fault, this.#nowMs());
   }
 
   #close(): void {
     if (this.#closed) return;
     this.#closed = true;
     clearTimeout(this.#ending);
-    this.#listener.closed(this.#fault, this.#nowMs());
+    this.#end(new Fault("CONNECTION_LOST", "the connection was closed"));
+    this.#listener.closed();
   }
 }

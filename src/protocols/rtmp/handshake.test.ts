@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { ProtocolError } from "#faults/fault.ts";
 import { ClientHandshake, HANDSHAKE_BYTES, HANDSHAKE_PACKET_BYTES, ServerHandshake } from "./handshake.ts";
 import { pieces, testCrypto } from "./vectors/sessions.ts";

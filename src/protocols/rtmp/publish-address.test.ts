@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { Fault, ProtocolError } from "#faults/fault.ts";
 import { publishAddress } from "./publish-address.ts";
 import { parseRtmpUrl } from "./rtmp-url.ts";

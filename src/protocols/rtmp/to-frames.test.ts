@@ -294,5 +294,5 @@ test("colour metadata completes a bitstream that says nothing of it", () => {
 test("a ninth track is left out, and said so", () => {
   const tag = (number: number): [number, Uint8Array] => [8, payloadOf(configTag({ kind: "audio", number }, AAC))];
   const events = read(Array.from({ length: 9 }, (_, number) => tag(number)));
-  expect(events.map((event) => event.kind)).toEqual([...Array.from({ length: 8 }, () => "config"), "dropped"]);
+  expect(events.map((event) => event.kind).join(" ")).toBe(`${"config ".repeat(8)}dropped`);
 });

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { ProtocolError } from "#faults/fault.ts";
 import { HANDSHAKE_BYTES } from "./handshake.ts";
 import type { ServerEvent } from "./server-event.ts";

@@ -15,6 +15,7 @@ const server = createServer((socket) => {
       media: () => undefined,
       finished: () => undefined,
       unknownCommand: () => undefined,
+      ended: () => undefined,
       closed: () => {
         writeFileSync(file, Buffer.concat(chunks));
         server.close();
