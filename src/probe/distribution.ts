@@ -13,31 +13,36 @@ export interface Quantiles {
   readonly max: number | null;
 }
 
-/** Collects any number of non-negative values in fixed memory (19 kB) and answers quantiles within 1 %. */
+/** Collects any number of values, negative ones too, in fixed memory (38 kB) and answers quantiles within 1 %. */
 export class Distribution {
-  readonly #buckets = new Float64Array(BUCKETS);
+  /** Negative values from the largest magnitude down, then the others from the smallest up. */
+  readonly #buckets = new Float64Array(2 * BUCKETS);
   #count = 0;
-  #max = 0;
+  #max = Number.NEGATIVE_INFINITY;
 
   get count(): number {
     return this.#count;
   }
 
   record(value: number): void {
-    const clean = Math.max(0, value);
-    const index = clean <= SMALLEST ? 0 : Math.ceil(Math.log(clean / SMALLEST) / Math.log(BUCKET_RATIO));
-    const bucket = Math.min(BUCKETS - 1, index);
+    const magnitude = Math.abs(value);
+    const index = magnitude <= SMALLEST ? 0 : Math.ceil(Math.log(magnitude / SMALLEST) / Math.log(BUCKET_RATIO));
+    const clipped = Math.min(BUCKETS - 1, index);
+    const bucket = value < 0 ? BUCKETS - 1 - clipped : BUCKETS + clipped;
     this.#buckets[bucket] = (this.#buckets[bucket] ?? 0) + 1;
     this.#count++;
-    if (clean > this.#max) this.#max = clean;
+    if (value > this.#max) this.#max = value;
   }
 
   #quantile(share: number): number {
     const rank = Math.ceil(this.#count * share);
     let seen = 0;
-    for (let i = 0; i < BUCKETS; i++) {
+    for (let i = 0; i < 2 * BUCKETS; i++) {
       seen += this.#buckets[i] ?? 0;
-      if (seen >= rank) return Math.min(this.#max, i === 0 ? 0 : SMALLEST * BUCKET_RATIO ** (i - 0.5));
+      if (seen < rank) continue;
+      const index = i < BUCKETS ? BUCKETS - 1 - i : i - BUCKETS;
+      const magnitude = index === 0 ? 0 : SMALLEST * BUCKET_RATIO ** (index - 0.5);
+      return Math.min(this.#max, i < BUCKETS ? -magnitude : magnitude);
     }
     return this.#max;
   }

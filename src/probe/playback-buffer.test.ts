@@ -43,6 +43,13 @@ test("the end of the presentation is no stall", () => {
   expect([buffer.stallCount, buffer.stallMs(60_000)]).toEqual([0, 0]);
 });
 
+test("a distribution takes negative values", () => {
+  const distribution = new Distribution();
+  for (const value of [-100, -50, 0, 50]) distribution.record(value);
+  const { p50, p95 } = distribution.quantiles();
+  expect([Math.round(p50 ?? 0), Math.round(p95 ?? 0)]).toEqual([-50, 50]);
+});
+
 test("a distribution answers quantiles within one per cent", () => {
   const distribution = new Distribution();
   expect(distribution.quantiles()).toEqual({ count: 0, p50: null, p95: null, p99: null, max: null });

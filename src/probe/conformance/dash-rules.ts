@@ -23,6 +23,26 @@ function* checkTimelineJoined(mpd: Mpd): Iterable<string> {
   }
 }
 
+/** The length of a segment that still grows is a forecast: this much it may be off, in seconds. */
+export const GROWING_ERROR_S_MAX = 0.05;
+
+function isForecast(representation: Representation, start: number): boolean {
+  return representation.growing && representation.timeline?.at(-1)?.start === start;
+}
+
+function* checkForecasts(current: Mpd, previous: Mpd | undefined): Iterable<string> {
+  const before = new Map(previous === undefined ? [] : timelines(previous).map((e) => [e.name, e.representation]));
+  for (const { name, representation } of timelines(current)) {
+    const was = before.get(name);
+    const last = was?.timeline?.at(-1);
+    if (was === undefined || last === undefined || !isForecast(was, last.start)) continue;
+    const now = representation.timeline?.find((segment) => segment.start === last.start);
+    if (now !== undefined && now.duration !== last.duration) {
+      yield `${name}: the growing segment at ${last.start} was announced with ${last.duration} ticks and has ${now.duration}`;
+    }
+  }
+}
+
 function* checkTimelineKept(current: Mpd, previous: Mpd | undefined): Iterable<string> {
   if (previous === undefined) return;
   const before = new Map(timelines(previous).map((entry) => [entry.name, entry.representation]));
@@ -32,7 +52,9 @@ function* checkTimelineKept(current: Mpd, previous: Mpd | undefined): Iterable<s
     const known = new Map(was.timeline.map((segment) => [segment.start, segment]));
     for (const segment of representation.timeline) {
       const old = known.get(segment.start);
-      if (old !== undefined && old.duration !== segment.duration) {
+      const change = old === undefined ? 0 : Math.abs(old.duration - segment.duration) / representation.timescale;
+      const forecast = isForecast(was, segment.start) && change <= GROWING_ERROR_S_MAX;
+      if (old !== undefined && change > 0 && !forecast) {
         yield `${name}: the segment at ${segment.start} lasted ${old.duration}, now ${segment.duration}`;
       }
       if (old !== undefined && representation.media.includes("$Number") && old.number !== segment.number) {
@@ -131,6 +153,14 @@ export const DASH_RULES: readonly MpdRule[] = [
     severity: "error",
     demands: "An announced segment keeps its time, duration and number, and is not withdrawn.",
     check: checkTimelineKept,
+  },
+  {
+    on: "mpd",
+    id: "dash-forecast-exact",
+    clause: "ISO/IEC 23009-1 5.4.1",
+    severity: "warning",
+    demands: "A segment that is announced while it grows should turn out as long as announced.",
+    check: checkForecasts,
   },
   {
     on: "mpd",

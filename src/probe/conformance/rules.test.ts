@@ -380,7 +380,7 @@ const MULTIVARIANT_CASES: Readonly<Record<string, string>> = {
 
 const MPD = `<?xml version="1.0"?>
 <MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="dynamic" profiles="urn:mpeg:dash:profile:isoff-live:2011" minBufferTime="PT2S" availabilityStartTime="1970-01-01T00:00:00Z" publishTime="2026-01-01T00:00:10Z" minimumUpdatePeriod="PT2S">
-<Period id="0" start="PT0S"><AdaptationSet contentType="video" mimeType="video/mp4"><SegmentTemplate timescale="90000" startNumber="10" initialization="i.mp4" media="$Number$.m4s"><SegmentTimeline><S t="0" d="180000" r="1"/><S t="360000" d="180000"/></SegmentTimeline></SegmentTemplate><Representation id="v" bandwidth="1000"/></AdaptationSet></Period>
+<Period id="0" start="PT0S"><AdaptationSet contentType="video" mimeType="video/mp4"><SegmentTemplate timescale="90000" startNumber="10" initialization="i.mp4" media="$Number$.m4s" availabilityTimeComplete="false"><SegmentTimeline><S t="0" d="180000" r="1"/><S t="360000" d="180000"/></SegmentTimeline></SegmentTemplate><Representation id="v" bandwidth="1000"/></AdaptationSet></Period>
 <UTCTiming schemeIdUri="urn:mpeg:dash:utc:http-iso:2014" value="/time"/></MPD>`;
 
 const MPD_CASES: Readonly<Record<string, string>> = {
@@ -390,6 +390,7 @@ const MPD_CASES: Readonly<Record<string, string>> = {
   "dash-publish-time-monotonic": but(MPD, ["00:00:10Z", "00:00:09Z"]),
   "dash-timeline-contiguous": but(MPD, ['t="360000"', 't="360001"']),
   "dash-timeline-unchanged": but(MPD, ['startNumber="10"', 'startNumber="11"']),
+  "dash-forecast-exact": but(MPD, ['<S t="360000" d="180000"', '<S t="360000" d="180256"']),
   "dash-periods-continuous": but(MPD, ['start="PT0S"', 'start="PT1S"']),
   "dash-ids-unique": but(MPD, [
     '<Representation id="v" bandwidth="1000"/>',

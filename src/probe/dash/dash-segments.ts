@@ -13,6 +13,8 @@ export interface DashSegment {
   readonly durationS: number;
   /** Wall clock of its beginning, in milliseconds since the Unix epoch. */
   readonly dateMs: number;
+  /** It is still being made: its duration is a forecast. */
+  readonly growing: boolean;
   /** A Period begins with it. */
   readonly firstOfPeriod: boolean;
 }
@@ -70,6 +72,7 @@ export function announcedSegments(
         startS,
         durationS: duration / timescale,
         dateMs: (mpd.availabilityStartMs ?? 0) + startS * 1000,
+        growing: representation.growing && start === representation.timeline?.at(-1)?.start,
         firstOfPeriod,
       };
       firstOfPeriod = false;

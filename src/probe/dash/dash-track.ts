@@ -1,6 +1,7 @@
 import { Fault } from "#faults/fault.ts";
 import { readChunks, startsWithKeyframe } from "#probe/cmaf/chunk.ts";
 import { TrackContinuity } from "#probe/cmaf/continuity.ts";
+import { GROWING_ERROR_S_MAX } from "#probe/conformance/dash-rules.ts";
 import { type InitTrack, readInitSegment } from "#probe/cmaf/init-segment.ts";
 import type { RenditionReport } from "#probe/report.ts";
 import { BitrateMeter } from "#probe/viewer/bitrate-meter.ts";
@@ -136,7 +137,8 @@ export class DashTrack {
       const durationTicks = chunks.reduce((sum, chunk) => sum + chunk.duration, 0);
       const startOff = first.startDts / init.timescale - segment.startTicks / representation.timescale;
       const lengthOff = durationTicks / init.timescale - segment.durationS;
-      const wrong = Math.abs(startOff) > TIMELINE_ERROR_S_MAX || Math.abs(lengthOff) > TIMELINE_ERROR_S_MAX;
+      const lengthError = segment.growing ? GROWING_ERROR_S_MAX : TIMELINE_ERROR_S_MAX;
+      const wrong = Math.abs(startOff) > TIMELINE_ERROR_S_MAX || Math.abs(lengthOff) > lengthError;
       const text = `announced ${segment.startTicks} + ${segment.durationTicks}, the media have ${first.startDts} + ${durationTicks}`;
       checker.event("dash-media-matches-timeline", segment.url, wrong ? text : undefined);
       this.#arrived(segment, startsWithKeyframe(bytes, first, init), asked.http.endAtMs);

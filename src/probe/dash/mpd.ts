@@ -27,6 +27,8 @@ export interface Representation {
   readonly media: string;
   readonly baseUrls: readonly string[];
   readonly availabilityTimeOffsetS: number;
+  /** `@availabilityTimeComplete` is false: the last announced segment is still being made and may be read while it grows. */
+  readonly growing: boolean;
   /** `undefined` when the template has a constant duration instead of a timeline. */
   readonly timeline: readonly TimelineSegment[] | undefined;
   /** Ticks; with `startNumber` for a template without a timeline. */
@@ -165,6 +167,7 @@ function readRepresentation(
       .map((e) => child(e, "BaseURL")?.text.trim() ?? "")
       .filter((u) => u !== ""),
     availabilityTimeOffsetS: offset === undefined || offset === "INF" ? 0 : Number(offset),
+    growing: inherited("availabilityTimeComplete", ...templates) === "false",
     timeline: timeline === undefined ? undefined : readTimeline(timeline, startNumber),
     templateDuration,
     startNumber,
