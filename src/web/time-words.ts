@@ -28,3 +28,10 @@ export function exactText(wallMs: number): string {
 export function hourText(wallMs: number): string {
   return near.format(wallMs);
 }
+
+const day = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", hour: "numeric", minute: "2-digit" });
+
+/** `since 10:06`, with the day when it was not today. */
+export function sinceText(wallMs: number, nowMs: number): string {
+  return `since ${new Date(wallMs).toDateString() === new Date(nowMs).toDateString() ? near.format(wallMs) : day.format(wallMs)}`;
+}

@@ -1,7 +1,7 @@
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren, JSX } from "preact";
 import { Icon } from "#web/icons.tsx";
-import { clockText, exactText } from "#web/time-words.ts";
+import { clockText, exactText, sinceText } from "#web/time-words.ts";
 import type { StreamHealth, TrackHealth } from "#web/wire.ts";
 import {
   bitrateText,
@@ -187,7 +187,7 @@ export function Health({ health, nowMs }: { health: StreamHealth; nowMs: number 
     <>
       <Warnings health={health} />
       <dl class="figures-grid">
-        <Figure label="On air" value={clockText(nowMs - health.sinceMs)} note={`since ${exactText(health.sinceMs)}`} />
+        <Figure label="On air" value={clockText(nowMs - health.sinceMs)} note={sinceText(health.sinceMs, nowMs)} />
         {picture !== undefined && (
           <Figure
             label="Picture"

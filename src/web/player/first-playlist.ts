@@ -30,7 +30,7 @@ export async function untilFirstPlaylist(
     signal.throwIfAborted();
     let isSilent = false;
     try {
-      const answer = await fetch(url, { signal, cache: "no-store" });
+      const answer = await fetch(url, { signal, cache: "no-cache" });
       if (answer.ok) {
         await answer.arrayBuffer();
         return { type: "there" };

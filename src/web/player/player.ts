@@ -19,6 +19,9 @@ const DRIFT_MS_MAX = 3_000;
 /** Beyond the target by this much the page offers to go live, milliseconds. */
 const BEHIND_MS = 2_500;
 
+/** Fewer new pictures a second than this, and the server may be showing the last one again and again. */
+const PICTURES_PER_SECOND_MIN = 6;
+
 /** How the page wants to begin. */
 export interface PlayerOptions {
   readonly stream: LiveStream;
@@ -44,9 +47,12 @@ export class Player {
   readonly chosen: Signal<number> = signal(-1);
   readonly playingQuality: Signal<number> = signal(-1);
   readonly stalls: Signal<number> = signal(0);
+  /** Time goes on, the picture does not: the server bridges a gap. */
+  readonly isStill: Signal<boolean> = signal(false);
   readonly unsupported: Signal<boolean> = signal(false);
-  /** The last picture, kept while the element has none. */
+  /** The last picture, kept while the element may lose it. */
   readonly frozen: HTMLCanvasElement = document.createElement("canvas");
+  readonly isFrozen: Signal<boolean> = signal(false);
   #engine: Engine | undefined;
   readonly #watch: LiveWatch;
   readonly #autoplay: boolean;
@@ -58,6 +64,10 @@ export class Player {
   /** What the viewer wants, whatever the element is doing just now. */
   #wantsPlay = true;
   #fullTimer = 0;
+  /** What the server said last, while it is being asked. */
+  #said: PhaseEvent | undefined;
+  #pictures = 0;
+  #countedMs = 0;
 
   constructor(video: HTMLVideoElement, options: PlayerOptions) {
     this.video = video;
@@ -73,7 +83,8 @@ export class Player {
     this.#watch = new LiveWatch(options.stream.name, {
       state: (stream) => {
         this.stream.value = stream;
-        this.#tell({ type: "status", state: stream.state, hasEnded: stream.endedMs !== null });
+        this.#said = { type: "status", state: stream.state, hasEnded: stream.endedMs !== null };
+        this.#tell(this.#said);
       },
       missing: () => this.#tell({ type: "missing" }),
       unreachable: () => this.#tell({ type: "unreachable" }),
@@ -121,24 +132,32 @@ export class Player {
   #tell(event: PhaseEvent): void {
     const before = this.phase.value;
     const after = step(before, event);
-    if (after === before) {
-      if (event.type === "status") this.#watchOrNot();
-      return;
-    }
+    if (after !== before) this.#enter(after, before);
+    this.#watchOrNot();
+    // What the server said while the picture still moved counts from now on.
+    if (after === "reconnecting" && before === "playing" && this.#said !== undefined) this.#tell(this.#said);
+  }
+
+  #enter(after: Phase, before: Phase): void {
+    if (after === "reconnecting" || after === "over") this.#freeze();
+    // Standing still at the end of a broadcast is no stall.
+    if (after === "over" && before === "reconnecting") this.stalls.value--;
     this.phase.value = after;
     const [had, wants] = [wantsMedia(before), wantsMedia(after)];
     if (wants && !had) this.#startMedia();
-    if (!wants && had) {
-      if (after === "over") this.#freeze();
-      this.#engine?.stop();
-    }
+    if (!wants && had) this.#engine?.stop();
     if (after === "playing") this.#unfreeze();
-    this.#watchOrNot();
   }
 
+  /** While pictures move, nobody needs to be asked. */
   #watchOrNot(): void {
-    if (wantsStatus(this.phase.value)) this.#watch.start();
-    else this.#watch.stop();
+    const isDoubtful = this.isStill.value || this.stream.value.state === "interrupted";
+    if (wantsStatus(this.phase.value) || isDoubtful) {
+      this.#watch.start();
+      return;
+    }
+    this.#watch.stop();
+    this.#said = undefined;
   }
 
   #full(seconds: number): void {
@@ -197,6 +216,7 @@ export class Player {
       this.#tell({ type: "playing" });
       this.#readLatency(engine);
       this.#holdTheEdge(engine, nowMs);
+      this.#countPictures(nowMs);
       return;
     }
     this.#notMoving(engine, nowMs - this.#movedMs, nowMs);
@@ -217,6 +237,19 @@ export class Player {
       this.#jumpedMs = nowMs;
       if (live !== undefined && live > this.video.currentTime + 0.5) this.video.currentTime = live;
     }
+  }
+
+  #countPictures(nowMs: number): void {
+    if (nowMs - this.#countedMs < 1000 || this.video.videoWidth === 0 || document.hidden) return;
+    const pictures = this.video.getVideoPlaybackQuality().totalVideoFrames;
+    const perSecond = ((pictures - this.#pictures) * 1000) / (nowMs - this.#countedMs);
+    const wasCounting = nowMs - this.#countedMs < 2000;
+    this.#pictures = pictures;
+    this.#countedMs = nowMs;
+    const isStill = wasCounting && perSecond < PICTURES_PER_SECOND_MIN;
+    if (isStill === this.isStill.value) return;
+    this.isStill.value = isStill;
+    this.#watchOrNot();
   }
 
   #readLatency(engine: Engine): void {
@@ -244,10 +277,12 @@ export class Player {
     frozen.height = video.videoHeight;
     frozen.getContext("2d")?.drawImage(video, 0, 0);
     frozen.hidden = false;
+    this.isFrozen.value = true;
   }
 
   #unfreeze(): void {
     this.frozen.hidden = true;
+    this.isFrozen.value = false;
   }
 
   #visible(): void {

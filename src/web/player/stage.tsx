@@ -23,7 +23,7 @@ function Words({ player }: { player: Player }): JSX.Element | null {
   const words = stageWords(player.phase.value, player.stream.value);
   if (words === undefined || player.needsTap.value) return null;
   // Over a kept picture a line is enough.
-  const isQuiet = !player.frozen.hidden && player.phase.value !== "over";
+  const isQuiet = player.isFrozen.value && player.phase.value !== "over";
   if (isQuiet) return null;
   return (
     <div class={`stage-state ${player.phase.value === "over" ? "stage-state-over" : ""}`}>
@@ -34,15 +34,24 @@ function Words({ player }: { player: Player }): JSX.Element | null {
   );
 }
 
-function QuietLine({ player }: { player: Player }): JSX.Element | null {
+/** What a line over the last picture says; nothing while all is well. */
+function quietText(player: Player): string | undefined {
   const phase = player.phase.value;
-  const isOffline = phase === "offline" || !navigator.onLine;
-  if (phase !== "reconnecting" && (player.frozen.hidden || (phase !== "starting" && phase !== "offline"))) return null;
-  const text = isOffline
-    ? "You are offline. The picture goes on when you are back."
-    : player.stream.value.state === "interrupted"
-      ? "The broadcaster lost the connection. The picture goes on by itself."
-      : "Reconnecting";
+  const { state } = player.stream.value;
+  const hasPicture = phase === "playing" || phase === "reconnecting" || player.isFrozen.value;
+  if (!hasPicture || phase === "over") return undefined;
+  if (state === "interrupted" && (phase !== "playing" || player.isStill.value)) {
+    return "The broadcaster lost the connection. The picture goes on by itself.";
+  }
+  if (phase === "playing") return undefined;
+  return phase === "offline" || !navigator.onLine
+    ? "The server cannot be reached. The picture goes on when it is back."
+    : "Reconnecting";
+}
+
+function QuietLine({ player }: { player: Player }): JSX.Element | null {
+  const text = quietText(player);
+  if (text === undefined) return null;
   return (
     <p class="quiet-line">
       <span class="spinner spinner-small" />

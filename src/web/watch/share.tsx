@@ -9,7 +9,7 @@ export function Share({ stream }: { stream: string }): JSX.Element {
   return (
     <>
       <CopyButton text={`${origin}/watch/${name}`} label="Copy link" />
-      <CopyButton text={frame} label="Copy embed code" />
+      <CopyButton text={frame} label="Embed code" />
     </>
   );
 }
