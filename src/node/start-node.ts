@@ -31,7 +31,7 @@ import { loadSite } from "./site.ts";
 import { VERSION } from "./version.ts";
 
 /** How long to wait for the lock of a predecessor that is just dying, milliseconds. */
-const LOCK_WAIT_MS = 2000;
+const LOCK_WAIT_MS = 500;
 
 /** What {@link startNode} needs. */
 export interface NodeOptions {
@@ -162,6 +162,17 @@ function followCertificateFiles(options: NodeOptions, parts: Parts, signal: Abor
   void followCertificate({ files: { cert, key }, clock, observer, signal, replace });
 }
 
+/** Leaves word for the command line. A full disk is no reason not to start. */
+async function announce({ config, observer }: NodeOptions, url: string): Promise<void> {
+  try {
+    await writeNodeFile(config.dataDir, { pid: process.pid, url });
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error);
+    const message = "the command line will not find this node by itself: give it --url";
+    observer.event("warn", "node.file.failed", { error: text }, message);
+  }
+}
+
 async function bannerOf(config: Config, control: Control): Promise<BannerFacts> {
   const hosts = reachableHosts(config.host);
   const streams = control.catalogue.list();
@@ -205,7 +216,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   closers.add("process gauges", measureProcess(metrics, clock));
   metrics.gauge("grandstand_build_info", "The running version.", () => 1, { version: VERSION });
   const url = `http://${loopbackHost(config.host)}:${config.httpPort}`;
-  await writeNodeFile(config.dataDir, { pid: process.pid, url });
+  await announce(options, url);
   isReady = true;
   observer.event(
     "info",

@@ -79,37 +79,52 @@ describe("the SQLite store", () => {
     expect(fault.message).toContain("cannot be used");
   });
 
-  test("tells a full disk, keeps what it had, and goes on when there is room again", () => {
-    const path = join(folder, "full.db");
-    const script = join(folder, "fill.ts");
+  /** Runs a script whose files may grow to `blocks` of 1024 bytes and no further (RLIMIT_FSIZE): a full disk that needs no mount. */
+  function withFullDisk(blocks: number, script: string): unknown {
+    const path = join(folder, "full.ts");
     writeFileSync(
-      script,
-      `import { openSqliteStore } from ${JSON.stringify(join(import.meta.dir, "sqlite-store.ts"))};
-       process.on("SIGXFSZ", () => undefined);
-       const store = openSqliteStore(${JSON.stringify(path)});
-       let saved = -1;
-       try { for (let i = 0; i < 10000; i++) { store.checkpoints.save("main", String(i).padEnd(2000, ".")); saved = i; } }
-       catch (error) { console.log(JSON.stringify({ code: error.code, message: error.message, saved, has: Number.parseInt(store.checkpoints.load("main")) })); }`,
+      path,
+      `import { openSqliteStore } from ${JSON.stringify(join(import.meta.dir, "sqlite-store.ts"))};\n${script}`,
     );
-    // RLIMIT_FSIZE (in blocks of 1024 bytes) is a disk that fills up without needing a mount.
     const { stdout, stderr } = spawnSync(
       "bash",
-      ["-c", `trap '' XFSZ; ulimit -f 600; exec "$0" "$1"`, process.execPath, script],
-      {
-        encoding: "utf8",
-        cwd: join(import.meta.dir, "..", "..", ".."),
-      },
+      ["-c", `trap '' XFSZ; ulimit -f ${blocks}; exec "$0" "$1"`, process.execPath, path],
+      { encoding: "utf8", cwd: join(import.meta.dir, "..", "..", "..") },
     );
     expect(stderr).toBe("");
-    const seen = JSON.parse(stdout) as { code: string; message: string; saved: number; has: number };
+    return JSON.parse(stdout);
+  }
+
+  test("tells a full disk, keeps what it had, and goes on when there is room again", () => {
+    const path = join(folder, "full.db");
+    const seen = withFullDisk(
+      1300,
+      `const store = openSqliteStore(${JSON.stringify(path)});
+       let saved = -1;
+       try { for (let i = 0; i < 10_000; i++) { store.checkpoints.save("s" + i, String(i).padEnd(2000, ".")); saved = i; } }
+       catch (error) { console.log(JSON.stringify({ code: error.code, saved })); }`,
+    ) as { code: string; saved: number };
     expect(seen.code).toBe("DISK_FULL");
-    expect(seen.saved).toBeGreaterThan(0);
-    expect(seen.has).toBe(seen.saved);
+    expect(seen.saved).toBeGreaterThan(100);
     const store = openSqliteStore(path);
-    expect(Number.parseInt(store.checkpoints.load("main") ?? "", 10)).toBe(seen.saved);
-    store.checkpoints.save("main", "after");
-    expect(store.checkpoints.load("main")).toBe("after");
+    for (const i of [0, 50, seen.saved]) expect(Number.parseInt(store.checkpoints.load(`s${i}`) ?? "", 10)).toBe(i);
+    store.checkpoints.save("s20000", "after");
+    expect(store.checkpoints.load("s20000")).toBe("after");
     store.close();
+  });
+
+  test("writes small records in the room it has reserved when the disk is full", () => {
+    const path = join(folder, "reserved.db");
+    const first = openSqliteStore(path);
+    const blocks = Math.ceil(Math.max(statSync(path).size, statSync(`${path}-wal`).size) / 1024);
+    const saved = withFullDisk(
+      blocks,
+      `const store = openSqliteStore(${JSON.stringify(path)});
+       for (let i = 0; i < 3000; i++) store.checkpoints.save("s" + (i % 20), String(i).padEnd(2000, "."));
+       console.log(Number.parseInt(store.checkpoints.load("s19")));`,
+    );
+    expect(saved).toBe(2999);
+    first.close();
   });
 });
 

@@ -11,6 +11,7 @@ import {
   VERSION_ABSENT,
 } from "#store/ports.ts";
 import { migrate } from "./migrations.ts";
+import { reserveRoom } from "./reserve.ts";
 import { sqliteFault, translating } from "./sqlite-fault.ts";
 
 /** How long a statement waits for another process's lock, milliseconds. A live stream's cut may wait this long once, never longer. */
@@ -137,6 +138,7 @@ export function openSqliteStore(path: string): Store {
     database.exec("PRAGMA journal_mode = WAL");
     database.exec("PRAGMA synchronous = NORMAL");
     migrate(database, path);
+    reserveRoom(database, path);
     let isOpen = true;
     return {
       streams: new SqliteRecords(database, path, "streams"),
