@@ -144,6 +144,14 @@ const PLAYLIST_CASES: Readonly<Record<string, PlaylistCase>> = {
   "segment-clock": { before: NEXT, bad: LATER, context: { segmentAddedAtMs: 6_800 } },
   "part-clock": { before: BASE, bad: NEXT, context: { partAddedAtMs: 9_300 } },
   "hint-becomes-part": { before: but(BASE, ['TYPE=PART,URI="13.2', 'TYPE=PART,URI="other']), bad: NEXT },
+  "hint-used": {
+    before: LATER,
+    bad: but(
+      LATER,
+      ['TYPE=PART,URI="14.0', 'TYPE=PART,URI="14.1'],
+      ["#EXT-X-PRELOAD", '#EXT-X-PART:DURATION=0.5,URI="x.m4s",INDEPENDENT=YES\n#EXT-X-PRELOAD'],
+    ),
+  },
   "ended-stays-ended": { before: `${BASE}#EXT-X-ENDLIST\n`, bad: NEXT },
 };
 

@@ -64,6 +64,22 @@ function addedParts(current: MediaPlaylist, previous: MediaPlaylist): PlaylistPa
   );
 }
 
+/** The part that came instead of the one hinted, and whether the segmentation turned out differently there. */
+function unhinted(
+  current: MediaPlaylist,
+  previous: MediaPlaylist | undefined,
+): { sentence: string; changedPlan: boolean } | undefined {
+  const hint = previous?.preloadHints.find((candidate) => candidate.type === "PART");
+  if (previous === undefined || hint === undefined) return undefined;
+  const [next] = addedParts(current, previous);
+  if (next === undefined || next.gap || next.uri === hint.uri) return undefined;
+  // Either the segment ended earlier than planned, or it goes on where its end was planned: it is as long as the one before.
+  const usualS = previous.segments.at(-1)?.durationS ?? previous.targetDurationS;
+  const fullS = openSeconds(previous) + (previous.partTargetS ?? 0) / 2;
+  const changedPlan = next.index === 0 || fullS >= usualS;
+  return { sentence: `${hint.uri} was hinted, ${next.uri} came as part ${next.msn}.${next.index}`, changedPlan };
+}
+
 function removed(current: MediaPlaylist, previous: MediaPlaylist): PlaylistSegment[] {
   return previous.segments.filter((segment) => segment.msn < current.mediaSequence);
 }
@@ -287,16 +303,21 @@ export const UPDATE_RULES: readonly PlaylistRule[] = [
     id: "hint-becomes-part",
     clause: "4.4.5.3, 6.2.6",
     severity: "error",
-    demands: "The next part is the one that was hinted.",
+    demands: "The next part is the one that was hinted, unless the planned segmentation changed.",
     *check(current, previous) {
-      const hint = previous?.preloadHints.find((candidate) => candidate.type === "PART");
-      if (previous === undefined || hint === undefined) return;
-      const [next] = addedParts(current, previous);
-      if (next === undefined || next.gap || next.uri === hint.uri) return;
-      // A changed segmentation may leave a hint unused (§6.2.6); a discontinuity is such a change.
-      if (next.index === 0 && current.segments.find((segment) => segment.msn === next.msn)?.discontinuity) return;
-      if (next.index === 0 && current.open.discontinuity) return;
-      yield `${hint.uri} was hinted, ${next.uri} came as part ${next.msn}.${next.index}`;
+      const found = unhinted(current, previous);
+      if (found !== undefined && !found.changedPlan) yield found.sentence;
+    },
+  },
+  {
+    on: "playlist",
+    id: "hint-used",
+    clause: "6.2.6",
+    severity: "warning",
+    demands: "A hint that is not used because the planned segmentation changed should stay the exception.",
+    *check(current, previous) {
+      const found = unhinted(current, previous);
+      if (found?.changedPlan) yield found.sentence;
     },
   },
   {

@@ -1,6 +1,7 @@
 import { Fault } from "#faults/fault.ts";
 import { readChunks, startsWithKeyframe } from "#probe/cmaf/chunk.ts";
 import { TrackContinuity } from "#probe/cmaf/continuity.ts";
+import { FrameRateMeter } from "#probe/cmaf/frame-rate.ts";
 import { GROWING_ERROR_S_MAX } from "#probe/conformance/dash-rules.ts";
 import { type InitTrack, readInitSegment } from "#probe/cmaf/init-segment.ts";
 import type { RenditionReport } from "#probe/report.ts";
@@ -24,7 +25,7 @@ export class DashTrack {
   readonly #bitrate = new BitrateMeter();
   #init: { url: string; track: InitTrack | undefined } | undefined;
   #nextS: number | undefined;
-  #ticks = 0;
+  readonly #rate = new FrameRateMeter();
   #segments = 0;
   #representation: Representation;
   #oldestAskedS = Number.NEGATIVE_INFINITY;
@@ -176,9 +177,9 @@ export class DashTrack {
     let missing = 0;
     let repeated = 0;
     let sentence = "";
+    this.#rate.add(chunks);
     for (const chunk of chunks) {
       const found = this.#continuity.add(chunk);
-      this.#ticks += chunk.duration;
       if (init.kind === "video") figures.framesVideo += chunk.samples.length;
       else if (init.kind === "audio") figures.framesAudio += chunk.samples.length;
       if (found === undefined) continue;
@@ -216,7 +217,7 @@ export class DashTrack {
   report(): RenditionReport {
     const init = this.#init?.track;
     const frames = this.#continuity.frames;
-    const frameRate = init === undefined || this.#ticks === 0 ? null : (frames * init.timescale) / this.#ticks;
+    const frameRate = (init === undefined ? undefined : this.#rate.rate(init.timescale)) ?? null;
     return {
       name: this.#id,
       url: this.#init?.url ?? this.#mpdUrl,

@@ -1,6 +1,7 @@
 import { Fault } from "#faults/fault.ts";
 import { type Chunk, readChunks, startsWithKeyframe } from "#probe/cmaf/chunk.ts";
 import { TrackContinuity } from "#probe/cmaf/continuity.ts";
+import { FrameRateMeter } from "#probe/cmaf/frame-rate.ts";
 import { type InitTrack, readInitSegment } from "#probe/cmaf/init-segment.ts";
 import type { MediaFacts } from "#probe/conformance/rule.ts";
 import type { MediaPlaylist } from "#probe/hls/media-playlist.ts";
@@ -59,7 +60,7 @@ export class MediaReader {
   segments = 0;
   partCount = 0;
   gaps = 0;
-  #mediaTicks = 0;
+  readonly #rate = new FrameRateMeter();
 
   constructor(options: { watch: Watch; presentation: Presentation; name: string; url: string }) {
     this.#watch = options.watch;
@@ -77,11 +78,10 @@ export class MediaReader {
   get frames(): number {
     return this.#continuity.frames;
   }
-  /** Frames per second of media time; `undefined` before the first second. */
+  /** Frames per second by the usual frame duration; `undefined` at the beginning. */
   get frameRate(): number | undefined {
     const timescale = this.#init?.track?.timescale;
-    if (timescale === undefined || this.#mediaTicks < timescale) return undefined;
-    return (this.#continuity.frames * timescale) / this.#mediaTicks;
+    return timescale === undefined ? undefined : this.#rate.rate(timescale);
   }
   get dateOfZeroMs(): number | undefined {
     return this.#dateOfZero?.ms;
@@ -252,7 +252,7 @@ export class MediaReader {
     }
     figures.framesMissing += missing;
     figures.framesRepeated += repeated;
-    this.#mediaTicks += ticks;
+    this.#rate.add(chunks);
     return { durationS: ticks / init.timescale, missing, repeated, joinSentence };
   }
 
