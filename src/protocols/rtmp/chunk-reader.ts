@@ -30,7 +30,7 @@ const HEADER_BYTES_MAX = 18;
 const EXTENDED = 0xffffff;
 const FIRST_ALLOCATION_BYTES_MAX = AMF_MESSAGE_BYTES_MAX;
 /** Below this a byte loop is cheaper than a view and a block copy. */
-const LOOP_COPY_BYTES_MAX = 48;
+const LOOP_COPY_BYTES_MAX = 64;
 const NOTHING = new Uint8Array(0);
 
 /** Whether this peer repeats the extended timestamp in type 3 chunks: §5.3.1.3 says so, some encoders do not. */
@@ -86,7 +86,7 @@ export class ChunkReader {
     if (this.#position < this.#input.byteLength) {
       const rest = this.#input.byteLength - this.#position;
       const joined = new Uint8Array(rest + chunk.byteLength);
-      joined.set(this.#input.subarray(this.#position));
+      joined.set(view(this.#input, this.#position, rest));
       joined.set(chunk, rest);
       this.#offsetBefore += this.#position;
       this.#input = joined;
@@ -160,8 +160,7 @@ export class ChunkReader {
     this.#missing = 0;
     if (length > this.#largestBytes) this.#largestBytes = length;
     const input = this.#input;
-    const payload =
-      length >= input.byteLength * VIEW_SHARE_MIN ? input.subarray(at, at + length) : input.slice(at, at + length);
+    const payload = length >= input.byteLength * VIEW_SHARE_MIN ? view(input, at, length) : copyOut(input, at, length);
     return { type, streamId, timestamp, payload };
   }
 
@@ -189,7 +188,7 @@ export class ChunkReader {
     if (count <= LOOP_COPY_BYTES_MAX) {
       for (let i = 0; i < count; i++) buffer[received + i] = input[at + i] ?? 0;
     } else {
-      buffer.set(input.subarray(at, at + count), received);
+      buffer.set(view(input, at, count), received);
     }
     this.#position = at + count;
     this.#missing -= count;
@@ -231,7 +230,7 @@ export class ChunkReader {
     if (available === 0) return undefined;
     const already = this.#splitLength;
     const taken = Math.min(HEADER_BYTES_MAX - already, available);
-    this.#split.set(input.subarray(this.#position, this.#position + taken), already);
+    for (let i = 0; i < taken; i++) this.#split[already + i] = input[this.#position + i] ?? 0;
     const size = this.#headerSize(this.#split, 0, already + taken);
     if (size === 0) {
       this.#splitLength = already + taken;
@@ -335,6 +334,18 @@ export class ChunkReader {
     this.#streams.push(stream);
     return stream;
   }
+}
+
+/** A plain view, also of node's Buffer, whose own methods are slower and mean other things. */
+function view(input: Uint8Array, at: number, length: number): Uint8Array {
+  return new Uint8Array(input.buffer, input.byteOffset + at, length);
+}
+
+function copyOut(input: Uint8Array, at: number, length: number): Uint8Array {
+  const copy = new Uint8Array(length);
+  if (length > LOOP_COPY_BYTES_MAX) copy.set(view(input, at, length));
+  else for (let i = 0; i < length; i++) copy[i] = input[at + i] ?? 0;
+  return copy;
 }
 
 function read24(bytes: Uint8Array, at: number): number {

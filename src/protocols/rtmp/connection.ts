@@ -26,7 +26,7 @@ export interface ConnectionListener {
   finished(nowMs: number): void;
   unknownCommand(name: string): void;
   /** Exactly once: nothing more will be read. The fault says why. */
-  ended(fault: Fault, nowMs: number): void;
+  ended?(fault: Fault, nowMs: number): void;
   /** Last call, exactly once: the socket is gone. */
   closed(): void;
 }
@@ -126,11 +126,9 @@ export class RtmpConnection {
     }
   }
 
-  #receive(buffer: Uint8Array): void {
+  #receive(chunk: Uint8Array): void {
     if (this.#closed || this.#ending !== undefined) return;
     const nowMs = this.#nowMs();
-    // A plain array: the methods of node's Buffer are slower, and its slice() does not copy.
-    const chunk = new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
     try {
       const events = this.session.receive(chunk, nowMs);
       this.#deliver(events, nowMs);
@@ -185,7 +183,7 @@ export class RtmpConnection {
   #end(fault: Fault): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#listener.ended(fault, this.#nowMs());
+    this.#listener.ended?.(fault, this.#nowMs());
   }
 
   #close(): void {
