@@ -42,6 +42,18 @@ function* checkCodecs(playlist: MultivariantPlaylist, measured: Measured, url: s
   }
 }
 
+function frameRates(
+  playlist: MultivariantPlaylist,
+  measured: Measured,
+  url: string,
+): { uri: string; frameRate: number | undefined; found: number }[] {
+  return playlist.variants.flatMap(({ uri, frameRate }) => {
+    const rendition = measured.get(new URL(uri, url).href);
+    const found = rendition?.init?.kind === "video" ? rendition.frameRate : undefined;
+    return found === undefined ? [] : [{ uri, frameRate, found }];
+  });
+}
+
 function* checkGroups({ variants, renditions }: MultivariantPlaylist): Iterable<string> {
   for (const variant of variants) {
     const group = variant.audioGroup;
@@ -131,14 +143,26 @@ export const MULTIVARIANT_RULES: readonly MultivariantRule[] = [
     id: "frame-rate-true",
     clause: "4.4.6.2, Apple authoring 9.15",
     severity: "error",
-    demands: "FRAME-RATE is there for video and is what the media have.",
+    demands: "FRAME-RATE is there for video and is the largest frame rate of the media.",
     *check(playlist, measured, url) {
-      for (const { uri, frameRate } of playlist.variants) {
-        const rendition = measured.get(new URL(uri, url).href);
-        if (rendition?.init?.kind !== "video" || rendition.frameRate === undefined) continue;
+      for (const { uri, frameRate, found } of frameRates(playlist, measured, url)) {
         if (frameRate === undefined) yield `${uri} has no FRAME-RATE`;
-        else if (Math.abs(frameRate - rendition.frameRate) > FRAME_RATE_ERROR_MAX) {
-          yield `${uri} has FRAME-RATE=${frameRate}, the media have ${rendition.frameRate.toFixed(3)}`;
+        else if (found > frameRate + FRAME_RATE_ERROR_MAX) {
+          yield `${uri} has FRAME-RATE=${frameRate}, the media have ${found.toFixed(3)}`;
+        }
+      }
+    },
+  },
+  {
+    on: "multivariant",
+    id: "frame-rate-reached",
+    clause: "Apple authoring 8.14, 9.15",
+    severity: "warning",
+    demands: "The media should have the frame rate that FRAME-RATE says.",
+    *check(playlist, measured, url) {
+      for (const { uri, frameRate, found } of frameRates(playlist, measured, url)) {
+        if (frameRate !== undefined && found < frameRate - FRAME_RATE_ERROR_MAX) {
+          yield `${uri} has FRAME-RATE=${frameRate}, the media have ${found.toFixed(3)}`;
         }
       }
     },
