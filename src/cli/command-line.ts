@@ -2,7 +2,7 @@ import { stripVTControlCharacters } from "node:util";
 import { type CommandDef, runCommand } from "citty";
 import { Fault } from "#faults/fault.ts";
 import { VERSION } from "#node/version.ts";
-import { faultText } from "./fault-text.ts";
+import { faultText, isTerminal } from "./fault-text.ts";
 import { commandHelp, overview } from "./help.ts";
 
 /** A command, its one line in the overview, and where it is. */
@@ -112,7 +112,7 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
     return await dispatch(args);
   } catch (error) {
     if (error instanceof Fault) {
-      process.stderr.write(faultText(error, process.stderr.isTTY === true));
+      process.stderr.write(faultText(error, isTerminal(process.stderr)));
       return 1;
     }
     throw error;

@@ -17,3 +17,8 @@ export function faultText(fault: Fault, colours: boolean): string {
   const lines = problems.map((problem) => `  ${problem}`).join("\n");
   return `${label}: ${problems.length} problems:\n${lines}\n ${hint} ${code}\n`;
 }
+
+/** Whether a person looks at this output: colours and a live line make sense. */
+export function isTerminal(output: { readonly isTTY?: boolean }): boolean {
+  return output.isTTY === true;
+}

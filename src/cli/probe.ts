@@ -6,6 +6,7 @@ import { PROBE_SECONDS_MAX, PROBE_VIEWERS_MAX, type ProbeOptions, startProbe } f
 import { renderLiveLine } from "#probe/report.ts";
 import { systemClock } from "#time/system-clock.ts";
 import { numberFlag, readArguments, textFlag } from "./arguments.ts";
+import { isTerminal } from "./fault-text.ts";
 import { renderProbeReport } from "./probe-report.ts";
 
 const ARGS: ArgsDef = {
@@ -30,7 +31,7 @@ async function run(rawArgs: readonly string[]): Promise<number> {
   const seconds = numberFlag(given, "seconds", { min: 0.1, max: PROBE_SECONDS_MAX, fallback: 0 });
   const stop = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop.abort());
-  const isLive = process.stderr.isTTY === true;
+  const isLive = isTerminal(process.stderr);
   const report = await startProbe({
     url,
     protocol: protocolOf(textFlag(given, "protocol")),

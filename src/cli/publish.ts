@@ -6,6 +6,7 @@ import { PUBLISH_URLS_MAX, type Publisher, startPublisher } from "#publish/index
 import type { PublishSource, TestSource } from "#publish/source.ts";
 import { systemClock } from "#time/system-clock.ts";
 import { type GivenArguments, numberFlag, readArguments, textFlag } from "./arguments.ts";
+import { isTerminal } from "./fault-text.ts";
 
 const ARGS: ArgsDef = {
   file: { type: "positional", description: "a file that FFmpeg can read; with --test there is none", required: false },
@@ -96,7 +97,7 @@ async function run(given: GivenArguments): Promise<number> {
   const publisher = await startPublisher({ source, urls: urlsFor(url, count), observer, signal: stop.signal });
   if (seconds > 0) setTimeout(onSignal, seconds * 1000).unref();
   const elapsed = (): number => (systemClock.nowMs() - startMs) / 1000;
-  const isLive = process.stderr.isTTY === true;
+  const isLive = isTerminal(process.stderr);
   const status = setInterval(() => {
     if (isLive) process.stderr.write(`\r${statusLine(publisher, elapsed())}\u001b[K`);
   }, STATUS_MS);

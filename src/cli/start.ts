@@ -10,7 +10,7 @@ import type { BannerFacts } from "#node/process-messages.ts";
 import { Supervisor } from "#node/supervisor.ts";
 import { Metrics } from "#observe/metrics.ts";
 import { systemClock } from "#time/system-clock.ts";
-import { faultText } from "./fault-text.ts";
+import { faultText, isTerminal } from "./fault-text.ts";
 
 const ENTRY = fileURLToPath(new URL("main.ts", import.meta.url));
 
@@ -32,13 +32,13 @@ async function run(flags: readonly string[], onListening?: (banner: BannerFacts)
     onListening: (banner) => {
       // A log for programs holds no secrets; the node has told it where it listens.
       if (config.logFormat === "pretty") {
-        process.stdout.write(renderBanner(banner, { colours: process.stdout.isTTY === true }));
+        process.stdout.write(renderBanner(banner, { colours: isTerminal(process.stdout) }));
       }
       onListening?.(banner);
     },
   });
   const { code, fault } = await supervisor.run();
-  if (fault !== undefined) process.stderr.write(faultText(fault, process.stderr.isTTY === true));
+  if (fault !== undefined) process.stderr.write(faultText(fault, isTerminal(process.stderr)));
   return code;
 }
 
@@ -65,7 +65,7 @@ async function runDemo(flags: readonly string[]): Promise<number> {
   const code = await run(flags, (banner) => {
     broadcasting = broadcast(config, banner, stop.signal).catch((error: unknown) => {
       const fault = error instanceof Fault ? error : new Fault("MEDIA_UNREADABLE", String(error), { cause: error });
-      process.stderr.write(faultText(fault, process.stderr.isTTY === true));
+      process.stderr.write(faultText(fault, isTerminal(process.stderr)));
     });
   });
   stop.abort();

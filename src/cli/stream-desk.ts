@@ -20,7 +20,8 @@ export interface ListedStream {
   /** Milliseconds since the Unix epoch. */
   readonly createdMs: number;
   readonly managedBy: ManagedBy;
-  readonly keys: readonly { readonly id: string; readonly createdAtMs: number; readonly expiresAtMs?: number }[];
+  /** Absent where the API does not tell. */
+  readonly keys?: readonly { readonly id: string; readonly createdAtMs: number; readonly expiresAtMs?: number }[];
 }
 
 /** A new key with the stream it opens. */

@@ -280,7 +280,7 @@ export class Catalogue {
     declared: readonly Required<Pick<NewStream, "name" | "key" | "title" | "settings">>[],
   ): Promise<void> {
     const names = new Set(declared.map((stream) => stream.name));
-    for (const stream of [...this.#streams.values()]) {
+    for (const stream of this.#streams.values()) {
       if (stream.managedBy === "file" && !names.has(stream.name)) await this.#remove(stream);
     }
     // All declared streams let go of their old keys first, so that two may swap theirs.

@@ -52,7 +52,7 @@ export interface FollowOptions {
 
 /** Takes a renewed certificate into use without a restart: looks at the files once a minute until the signal aborts. */
 export async function followCertificate(options: FollowOptions): Promise<void> {
-  const { files, clock, observer, signal, replace } = options;
+  const { files, clock, observer, signal } = options;
   let seen = await stampOf(files).catch(() => "");
   for (;;) {
     try {
@@ -63,7 +63,7 @@ export async function followCertificate(options: FollowOptions): Promise<void> {
     try {
       const stamp = await stampOf(files);
       if (stamp === seen) continue;
-      await replace(await readCertificate(files));
+      await options.replace(await readCertificate(files));
       seen = stamp;
       observer.event("info", "node.certificate.renewed", { cert: files.cert }, "the renewed certificate is in use");
     } catch (error) {

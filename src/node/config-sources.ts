@@ -11,18 +11,11 @@ export interface SourceValues {
 
 /** Reads a value written as text; what cannot be read stays text, and the schema refuses it with the right message. */
 function valueOf(key: ConfigKey, written: string): unknown {
-  switch (key.facts.kind) {
-    case "whole":
-    case "number":
-      return /^-?\d+(\.\d+)?$/.test(written.trim()) ? Number(written) : written;
-    case "switch":
-      if (written === "true" || written === "1" || written === "yes") return true;
-      return written === "false" || written === "0" || written === "no" ? false : written;
-    case "text":
-    case "choice":
-    case "list":
-      return written;
-  }
+  const { kind } = key.facts;
+  if (kind === "whole" || kind === "number") return /^-?\d+(\.\d+)?$/.test(written.trim()) ? Number(written) : written;
+  if (kind !== "switch") return written;
+  if (written === "true" || written === "1" || written === "yes") return true;
+  return written === "false" || written === "0" || written === "no" ? false : written;
 }
 
 /** Number of single-character edits between two words. */

@@ -2,7 +2,7 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import fc from "fast-check";
+import { assert, property, string } from "fast-check";
 import { parse } from "yaml";
 import { Fault } from "#faults/fault.ts";
 import { CONFIG_KEYS, ConfigFault, loadConfig } from "./config.ts";
@@ -272,8 +272,8 @@ describe("messages, word for word", () => {
   });
 
   test("no text of a file can do more than be refused", () => {
-    fc.assert(
-      fc.property(fc.string({ maxLength: 200 }), (yaml) => {
+    assert(
+      property(string({ maxLength: 200 }), (yaml) => {
         expect(problems({ yaml: `x: ${yaml}\n${yaml}` }).length).toBeGreaterThan(0);
       }),
       { numRuns: 300, interruptAfterTimeLimit: 2000 },

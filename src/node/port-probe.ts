@@ -26,7 +26,7 @@ export function wantedPorts(config: Config): WantedPort[] {
 
 function faultOf(error: NodeJS.ErrnoException, host: string, { what, port, flag }: WantedPort): Fault {
   const details = { peer: `${host}:${port}`, cause: error };
-  switch (error.code) {
+  switch (error.code ?? "") {
     case "EADDRINUSE":
       return new Fault("PORT_IN_USE", `${what} port ${port} is in use by another program`, {
         ...details,

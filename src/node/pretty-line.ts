@@ -16,19 +16,27 @@ function shown(value: unknown): string {
   return JSON.stringify(value);
 }
 
+/** What the log hands to its output. */
+interface LogLine {
+  readonly level: string;
+  readonly time: string;
+  readonly event: string;
+  readonly message?: string;
+  readonly [field: string]: unknown;
+}
+
 /** One line for people: `12:03:04.123 info  stream.started  main is on air  stream=main`. `json` is one line of the structured log. */
 export function prettyLine(json: string, colours: boolean): string {
-  const { level, time, event, message, ...fields } = JSON.parse(json) as Readonly<Record<string, unknown>>;
-  const word = String(level);
+  const { level, time, event, message, ...fields } = JSON.parse(json) as LogLine;
   const paint = (colour: string, text: string): string => (colours ? `${colour}${text}${RESET}` : text);
   const rest = Object.entries(fields)
     .filter(([, value]) => value !== null && value !== undefined)
     .map(([name, value]) => `${name}=${shown(value)}`);
   const parts = [
-    paint(DIM, String(time).slice(11, 23)),
-    paint(COLOURS[word] ?? "", word.padEnd(5)),
-    String(event),
-    ...(message === undefined ? [] : [`· ${String(message)}`]),
+    paint(DIM, time.slice(11, 23)),
+    paint(COLOURS[level] ?? "", level.padEnd(5)),
+    event,
+    ...(message === undefined ? [] : [`· ${message}`]),
     ...(rest.length === 0 ? [] : [paint(DIM, rest.join(" "))]),
   ];
   return `${parts.join(" ")}\n`;

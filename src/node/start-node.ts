@@ -162,6 +162,12 @@ function followCertificateFiles(options: NodeOptions, parts: Parts, signal: Abor
   void followCertificate({ files: { cert, key }, clock, observer, signal, replace });
 }
 
+/** Tells when a role has died; one that was closed says nothing. */
+async function watchRole(role: Role, died: (error: Error) => void): Promise<void> {
+  const error = await role.closed;
+  if (error !== null) died(error);
+}
+
 /** Leaves word for the command line. A full disk is no reason not to start. */
 async function announce({ config, observer }: NodeOptions, url: string): Promise<void> {
   try {
@@ -217,6 +223,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   metrics.gauge("grandstand_build_info", "The running version.", () => 1, { version: VERSION });
   const url = `http://${loopbackHost(config.host)}:${config.httpPort}`;
   await announce(options, url);
+  closers.add("node file", () => removeNodeFile(config.dataDir));
   isReady = true;
   observer.event(
     "info",
@@ -226,16 +233,13 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   );
   const { promise: closed, resolve } = Promise.withResolvers<Error | null>();
   for (const role of [parts.router, parts.origin, parts.edge, parts.ingest]) {
-    void role.closed.then((error) => {
-      if (error !== null) resolve(error);
-    });
+    void watchRole(role, resolve);
   }
   let closing: Promise<void> | undefined;
   const close = async (deadlineMs: number): Promise<void> => {
     observer.event("info", "node.draining", { deadlineMs }, "stopping");
     isReady = false;
     stop.abort();
-    await removeNodeFile(config.dataDir);
     await closers.closeAll(deadlineMs);
     observer.event("info", "node.stopped", {}, "stopped");
     resolve(null);

@@ -18,6 +18,57 @@ async function codeOf(work: Promise<unknown>): Promise<FaultCode | "none" | "for
   }
 }
 
+function recordContract(opened: () => Store): void {
+  test("gives back what was put, with versions that grow by one", async () => {
+    const value = { title: "Finale ⚽", keys: [{ sha256: "00ff", until: null }], live: true, n: 1.5 };
+    expect(await opened().streams.get("main")).toBeUndefined();
+    expect(await opened().streams.put("main", value, VERSION_ABSENT)).toBe(1);
+    expect(await opened().streams.get("main")).toEqual({ name: "main", version: 1, value });
+    expect(await opened().streams.put("main", [], 1)).toBe(2);
+    expect(await opened().streams.get("main")).toEqual({ name: "main", version: 2, value: [] });
+  });
+
+  test("refuses a change that was made from an older version", async () => {
+    await opened().streams.put("main", 1, VERSION_ABSENT);
+    await opened().streams.put("main", 2, 1);
+    expect(await codeOf(opened().streams.put("main", 3, 1))).toBe("STORE_CONFLICT");
+    expect(await codeOf(opened().streams.put("main", 3, VERSION_ABSENT))).toBe("STORE_CONFLICT");
+    expect(await codeOf(opened().streams.put("other", 3, 7))).toBe("STORE_CONFLICT");
+    expect(await codeOf(opened().streams.remove("main", 1))).toBe("STORE_CONFLICT");
+    expect((await opened().streams.get("main"))?.value).toBe(2);
+  });
+
+  test("lets exactly one of many concurrent writers win", async () => {
+    await opened().streams.put("main", 0, VERSION_ABSENT);
+    const codes = await Promise.all([1, 2, 3, 4].map((n) => codeOf(opened().streams.put("main", n, 1))));
+    expect(codes.filter((code) => code === "none")).toHaveLength(1);
+    expect(codes.filter((code) => code === "STORE_CONFLICT")).toHaveLength(3);
+    expect((await opened().streams.get("main"))?.version).toBe(2);
+  });
+
+  test("lists by name and keeps kinds apart", async () => {
+    for (const name of ["b", "a-1", "a_1", "a", "z"]) await opened().streams.put(name, name, VERSION_ABSENT);
+    await opened().settings.put("a", "setting", VERSION_ABSENT);
+    expect((await opened().streams.list()).map((record) => record.name)).toEqual(["a", "a-1", "a_1", "b", "z"]);
+    expect(await opened().settings.list()).toEqual([{ name: "a", version: 1, value: "setting" }]);
+  });
+
+  test("forgets what was removed and takes the name again", async () => {
+    await opened().streams.put("main", 1, VERSION_ABSENT);
+    await opened().streams.remove("main", 1);
+    expect(await opened().streams.get("main")).toBeUndefined();
+    expect(await opened().streams.list()).toEqual([]);
+    expect(await opened().streams.put("main", 2, VERSION_ABSENT)).toBe(1);
+  });
+
+  test("gives values back that no one can confuse with SQL", async () => {
+    const name = `'; DROP TABLE records; --`;
+    await opened().streams.put(name, name, VERSION_ABSENT);
+    expect((await opened().streams.get(name))?.value).toBe(name);
+    expect(await opened().streams.list()).toHaveLength(1);
+  });
+}
+
 /** What every adapter of {@link Store} must do. */
 export function storeContract(adapter: string, subject: StoreSubject): void {
   describe(`the store contract: ${adapter}`, () => {
@@ -28,47 +79,7 @@ export function storeContract(adapter: string, subject: StoreSubject): void {
     });
     afterEach(() => store.close());
 
-    test("gives back what was put, with versions that grow by one", async () => {
-      const value = { title: "Finale ⚽", keys: [{ sha256: "00ff", until: null }], live: true, n: 1.5 };
-      expect(await store.streams.get("main")).toBeUndefined();
-      expect(await store.streams.put("main", value, VERSION_ABSENT)).toBe(1);
-      expect(await store.streams.get("main")).toEqual({ name: "main", version: 1, value });
-      expect(await store.streams.put("main", [], 1)).toBe(2);
-      expect(await store.streams.get("main")).toEqual({ name: "main", version: 2, value: [] });
-    });
-
-    test("refuses a change that was made from an older version", async () => {
-      await store.streams.put("main", 1, VERSION_ABSENT);
-      await store.streams.put("main", 2, 1);
-      expect(await codeOf(store.streams.put("main", 3, 1))).toBe("STORE_CONFLICT");
-      expect(await codeOf(store.streams.put("main", 3, VERSION_ABSENT))).toBe("STORE_CONFLICT");
-      expect(await codeOf(store.streams.put("other", 3, 7))).toBe("STORE_CONFLICT");
-      expect(await codeOf(store.streams.remove("main", 1))).toBe("STORE_CONFLICT");
-      expect((await store.streams.get("main"))?.value).toBe(2);
-    });
-
-    test("lets exactly one of many concurrent writers win", async () => {
-      await store.streams.put("main", 0, VERSION_ABSENT);
-      const codes = await Promise.all([1, 2, 3, 4].map((n) => codeOf(store.streams.put("main", n, 1))));
-      expect(codes.filter((code) => code === "none")).toHaveLength(1);
-      expect(codes.filter((code) => code === "STORE_CONFLICT")).toHaveLength(3);
-      expect((await store.streams.get("main"))?.version).toBe(2);
-    });
-
-    test("lists by name and keeps kinds apart", async () => {
-      for (const name of ["b", "a-1", "a_1", "a", "z"]) await store.streams.put(name, name, VERSION_ABSENT);
-      await store.settings.put("a", "setting", VERSION_ABSENT);
-      expect((await store.streams.list()).map((record) => record.name)).toEqual(["a", "a-1", "a_1", "b", "z"]);
-      expect(await store.settings.list()).toEqual([{ name: "a", version: 1, value: "setting" }]);
-    });
-
-    test("forgets what was removed and takes the name again", async () => {
-      await store.streams.put("main", 1, VERSION_ABSENT);
-      await store.streams.remove("main", 1);
-      expect(await store.streams.get("main")).toBeUndefined();
-      expect(await store.streams.list()).toEqual([]);
-      expect(await store.streams.put("main", 2, VERSION_ABSENT)).toBe(1);
-    });
+    recordContract(() => store);
 
     test("keeps one checkpoint per stream, the last", () => {
       expect(store.checkpoints.load("main")).toBeUndefined();
@@ -90,13 +101,6 @@ export function storeContract(adapter: string, subject: StoreSubject): void {
       store = await subject.open();
       expect((await store.streams.get("main"))?.value).toEqual({ a: 1 });
       expect(store.checkpoints.load("main")).toBe("checkpoint");
-    });
-
-    test("gives values back that no one can confuse with SQL", async () => {
-      const name = `'; DROP TABLE records; --`;
-      await store.streams.put(name, name, VERSION_ABSENT);
-      expect((await store.streams.get(name))?.value).toBe(name);
-      expect(await store.streams.list()).toHaveLength(1);
     });
   });
 }
