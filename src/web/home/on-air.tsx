@@ -5,6 +5,7 @@ import { CopyButton } from "#web/copy-button.tsx";
 import { watchLiveList } from "#web/live-list.ts";
 import { exactText, spanText } from "#web/time-words.ts";
 import type { LiveStream } from "#web/wire.ts";
+import { Preview } from "./preview.tsx";
 
 function Card({ stream }: { stream: LiveStream }): JSX.Element {
   const { name, title, state, sinceMs, height } = stream;
@@ -12,6 +13,7 @@ function Card({ stream }: { stream: LiveStream }): JSX.Element {
     <li class="card">
       <a href={`/watch/${encodeURIComponent(name)}`}>
         <span class="card-stage">
+          <Preview stream={name} />
           {state === "live" ? (
             <span class="badge badge-live">Live</span>
           ) : (

@@ -80,7 +80,8 @@ function LiveButton({ player }: { player: Player }): JSX.Element | null {
 
 function Latency({ player }: { player: Player }): JSX.Element | null {
   const latencyMs = player.latencyMs.value;
-  if (latencyMs === undefined || player.phase.value !== "playing") return null;
+  // Behind live, the button beside says how far.
+  if (latencyMs === undefined || stateOf(player) !== "live") return null;
   return (
     <span class="latency figures" title="Time from the server's capture of the picture to your screen">
       <span class="hidden">Latency </span>

@@ -26,10 +26,12 @@ export function loadHls(): Promise<HlsClass> {
   return loading;
 }
 
-function label(level: { height: number; frameRate: number; bitrate: number; name: string | undefined }): string {
-  if (level.height === 0) return "Sound only";
+function label(level: { height: number; frameRate: number }, shownHeight: number): string {
+  // A playlist without a list of variants says nothing about the picture.
+  const height = level.height === 0 ? shownHeight : level.height;
+  if (height === 0) return "Sound only";
   const rate = Math.round(level.frameRate) > 30 ? String(Math.round(level.frameRate)) : "";
-  return `${level.height}p${rate}`;
+  return `${height}p${rate}`;
 }
 
 /** Plays through hls.js. A start is a fresh instance: nothing of a broken one is carried over. */
@@ -176,7 +178,7 @@ export class HlsEngine implements Engine {
   }
 
   qualities(): readonly Quality[] {
-    return (this.#hls?.levels ?? []).map((level, index) => ({ index, label: label(level) }));
+    return (this.#hls?.levels ?? []).map((level, index) => ({ index, label: label(level, this.#video.videoHeight) }));
   }
 
   chosen(): number {

@@ -176,7 +176,8 @@ export class Player {
         this.volume.value = video.volume;
       });
     };
-    for (const name of ["play", "pause", "volumechange", "loadedmetadata"]) video.addEventListener(name, read);
+    for (const name of ["play", "pause", "volumechange"]) video.addEventListener(name, read);
+    video.addEventListener("resize", () => this.#readQualities());
     video.addEventListener("loadstart", () => {
       if (this.#wantsPlay && !this.needsTap.value) void this.#play();
     });

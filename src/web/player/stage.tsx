@@ -62,13 +62,23 @@ function QuietLine({ player }: { player: Player }): JSX.Element | null {
 
 function Offers({ player }: { player: Player }): JSX.Element | null {
   if (player.needsTap.value) {
+    const { title, name, state } = player.stream.value;
     return (
-      <button type="button" class="big-play" onClick={() => player.tap()} aria-label="Play">
-        <Icon name="play" />
-      </button>
+      <div class={player.isFrozen.value ? "stage-state stage-state-over" : "stage-state"}>
+        <button type="button" class="big-play" onClick={() => player.tap()} aria-label={`Play ${title || name}`}>
+          <Icon name="play" />
+        </button>
+        <p class="stage-text">{state === "offline" ? "Starts soon" : title || name}</p>
+      </div>
     );
   }
-  if (player.phase.value !== "playing" || !player.muted.value || !player.offersSound.value) return null;
+  if (
+    quietText(player) !== undefined ||
+    player.phase.value !== "playing" ||
+    !player.muted.value ||
+    !player.offersSound.value
+  )
+    return null;
   return (
     <button type="button" class="sound-offer" onClick={() => player.setMuted(false)}>
       <Icon name="muted" />
@@ -153,8 +163,9 @@ export function Stage({
   useEffect(() => {
     box.current?.append(player.video, player.frozen);
     for (const name of ["pointermove", "pointerdown", "focusin"]) root.addEventListener(name, awake);
-    root.addEventListener("pointerleave", () => {
-      isIdle.value = true;
+    root.addEventListener("pointerleave", (event) => {
+      // A finger that is lifted has not left.
+      if (event.pointerType === "mouse") isIdle.value = true;
     });
     listenToKeys(player, {
       ...actions,
