@@ -29,7 +29,7 @@ export async function eventually<T>(
       last = error;
     }
     if (performance.now() > endMs) {
-      throw new Error(`waited ${ms} ms in vain for ${what}${last === undefined ? "" : `: ${String(last)}`}`);
+      throw new Error(`waited ${ms} ms in vain for ${what}${last instanceof Error ? `: ${last.message}` : ""}`);
     }
     await new Promise((wake) => setTimeout(wake, POLL_MS));
   }

@@ -102,7 +102,7 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Plat
     });
   } catch (error) {
     child.kill("SIGKILL");
-    throw new Error(`${String(error)}\n${output}`);
+    throw new Error(`the platform did not start: ${output}`, { cause: error });
   }
   const stop = async (): Promise<void> => {
     if (child.exitCode === null) {
