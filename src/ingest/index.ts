@@ -15,7 +15,7 @@ const SWEEP_MS = 250;
 /** Default time for {@link Ingest.close}, in milliseconds. */
 const CLOSE_MS = 2000;
 /** Told faults (address and kind) that are remembered, to tell each once a minute. */
-export const TOLD_FAULTS_MAX = 10_000;
+const TOLD_FAULTS_MAX = 10_000;
 const TELL_EVERY_MS = 60_000;
 
 /** What {@link startIngest} takes. */

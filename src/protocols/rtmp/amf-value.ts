@@ -13,26 +13,26 @@ export interface AmfObject {
 }
 
 /** A point in time; the offset is always zero by the specification and kept as sent. */
-export interface AmfDate {
+interface AmfDate {
   readonly amf: "date";
   readonly epochMs: number;
   readonly offsetMinutes: number;
 }
 
 /** An XML document as text. */
-export interface AmfXml {
+interface AmfXml {
   readonly amf: "xml";
   readonly text: string;
 }
 
 /** A byte array of AMF3. */
-export interface AmfBytes {
+interface AmfBytes {
   readonly amf: "bytes";
   readonly bytes: Uint8Array;
 }
 
 /** A value its sender could not express. */
-export interface AmfUnsupported {
+interface AmfUnsupported {
   readonly amf: "unsupported";
 }
 

@@ -11,7 +11,7 @@ import { AudioPacketType, FourCc, fourCcText, isExAudioTag, parseExAudioTag } fr
 import type { MediaEvent } from "./media-event.ts";
 
 /** Audio tracks one encoder may send. */
-export const AUDIO_TRACKS_MAX = 8;
+const AUDIO_TRACKS_MAX = 8;
 
 /** Sound formats of legacy audio tags: FLV 10.1 §E.4.2.1. */
 const SoundFormat = { MP3: 2, AAC: 10, MP3_8K: 14 } as const;

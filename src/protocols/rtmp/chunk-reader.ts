@@ -20,7 +20,7 @@ export const CHUNK_STREAMS_MAX = 32;
 /** Bytes of unfinished messages one connection may hold once it publishes. */
 export const IN_FLIGHT_BYTES_MAX: number = 32 * 1024 * 1024;
 /** Bytes of unfinished messages, and of one message, before the connection may publish. */
-export const UNPUBLISHED_BYTES_MAX: number = 64 * 1024;
+const UNPUBLISHED_BYTES_MAX: number = 64 * 1024;
 /** Largest chunk size we apply: a message has at most 2^24-1 bytes, so that a larger one means the same. */
 export const CHUNK_SIZE_MAX = 0xffffff;
 /** Chunk size of both directions until somebody sets another (§5.4.1). */

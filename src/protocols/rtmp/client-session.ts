@@ -59,9 +59,9 @@ export type ClientEvent =
   | { readonly kind: "reconnect"; readonly tcUrl: string | undefined };
 
 /** Default chunk size of what we send, in bytes: video and audio interleave at this grain. */
-export const CLIENT_CHUNK_BYTES = 60_000;
+const CLIENT_CHUNK_BYTES = 60_000;
 /** Default time until the server lets us publish, in milliseconds. */
-export const CLIENT_PUBLISH_WITHIN_MS = 10_000;
+const CLIENT_PUBLISH_WITHIN_MS = 10_000;
 
 const Transaction = {
   CONNECT: 1,

@@ -26,7 +26,7 @@ export interface PublisherOptions {
 }
 
 /** Output that may wait for the network before {@link RtmpPublisher.congested} says so, in bytes: 2 s of 6 Mbit/s. */
-export const CONGESTED_BYTES = 1_500_000;
+const CONGESTED_BYTES = 1_500_000;
 const TICK_MS = 500;
 const FAREWELL_MS = 2000;
 

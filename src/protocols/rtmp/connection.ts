@@ -7,7 +7,7 @@ import type { PublishOffer, ServerEvent } from "./server-event.ts";
 import { RtmpServerSession } from "./server-session.ts";
 
 /** Answers a peer may leave unread before it is cut, in bytes. */
-export const UNREAD_ANSWER_BYTES_MAX: number = 64 * 1024;
+const UNREAD_ANSWER_BYTES_MAX: number = 64 * 1024;
 /** How long a last answer may take to leave before the socket is destroyed, in milliseconds. */
 const FAREWELL_MS = 1000;
 

@@ -69,7 +69,7 @@ const MOD_EX_TIMESTAMP_OFFSET_NANO = 0;
 const MOD_EX_MAX = 8;
 
 /** One track's part of an enhanced tag. */
-export interface ExPacket {
+interface ExPacket {
   /** Of {@link VideoPacketType} or {@link AudioPacketType}. */
   readonly packetType: number;
   readonly fourCc: number;

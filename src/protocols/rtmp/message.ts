@@ -40,11 +40,11 @@ export interface Message {
 /** Largest video or aggregate message in bytes. */
 export const VIDEO_MESSAGE_BYTES_MAX: number = 16 * 1024 * 1024;
 /** Largest audio message in bytes. */
-export const AUDIO_MESSAGE_BYTES_MAX: number = 256 * 1024;
+const AUDIO_MESSAGE_BYTES_MAX: number = 256 * 1024;
 /** Largest command, data or shared object message in bytes, and of every type we do not know. */
 export const AMF_MESSAGE_BYTES_MAX: number = 64 * 1024;
 /** Largest protocol control message in bytes: none we know has more than six. */
-export const CONTROL_MESSAGE_BYTES_MAX = 256;
+const CONTROL_MESSAGE_BYTES_MAX = 256;
 
 /** How many bytes a message of this type may have. */
 export function messageBytesMax(type: number): number {

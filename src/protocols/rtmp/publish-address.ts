@@ -2,9 +2,9 @@ import { ProtocolError } from "#faults/fault.ts";
 import type { PublishRequest } from "#media/publish.ts";
 
 /** Characters of one part of a publish address (application, path, query). */
-export const ADDRESS_CHARS_MAX = 1024;
+const ADDRESS_CHARS_MAX = 1024;
 /** Query parameters of a publish address. */
-export const ADDRESS_PARAMS_MAX = 16;
+const ADDRESS_PARAMS_MAX = 16;
 
 /** The part of a {@link PublishRequest} that the RTMP dialogue tells. */
 export type PublishAddress = Pick<PublishRequest, "app" | "path" | "key" | "params">;

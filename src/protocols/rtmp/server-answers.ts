@@ -16,7 +16,7 @@ import {
 /** Our window acknowledgement size and peer bandwidth, in bytes: what deployed servers announce. */
 export const WINDOW_ACK_BYTES = 2_500_000;
 /** Our chunk size, in bytes. ffmpeg takes it for its own direction: large chunks cost less, and audio waits at most 60 kB. */
-export const SERVER_CHUNK_BYTES = 60_000;
+const SERVER_CHUNK_BYTES = 60_000;
 
 /** What a server says, ready to be sent. */
 export class ServerAnswers {

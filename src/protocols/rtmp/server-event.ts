@@ -17,7 +17,7 @@ export type ServerEvent =
   | { readonly kind: "unknown-command"; readonly name: string };
 
 /** Characters of an encoder's name, or of another text of its for people, that are kept. */
-export const ENCODER_CHARS_MAX = 200;
+const ENCODER_CHARS_MAX = 200;
 
 /** Untrusted text for logs and dashboards: control characters out, cut to length. */
 export function printable(text: string): string {

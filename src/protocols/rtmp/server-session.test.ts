@@ -259,6 +259,10 @@ test("pings are answered and the window is acknowledged, however small it is", (
 test("commands out of order and players are refused", () => {
   expect(() => new Peer().command("publish", 1, null, "KEY")).toThrow("before connect");
   expect(() => new Peer().connect().connect()).toThrow("connect twice");
+  const nowhere = new Peer();
+  expect(() => nowhere.connect({ app: "" })).toThrow("without an application");
+  nowhere.collect();
+  expect(codes(nowhere)).toEqual(["NetConnection.Connect.Rejected"]);
   expect(() => new Peer().connect().command("play", 2, null, "KEY")).toThrow("RTMP is for publishing here");
   expect(() => new Peer().send(MessageType.COMMAND_AMF0, Uint8Array.of(5))).toThrow("without a name");
   const greedy = new Peer().connect();

@@ -33,11 +33,11 @@ import { SessionDeadline, type SessionTimes } from "./session-deadline.ts";
 import { ToFrames } from "./to-frames.ts";
 
 /** Bytes a peer may send while the gate decides about its publication. */
-export const UNDECIDED_BYTES_MAX: number = 1024 * 1024;
+const UNDECIDED_BYTES_MAX: number = 1024 * 1024;
 /** Acknowledgements are not sent more often than this, in bytes, however small a window the peer asks for. */
 const ACK_WINDOW_BYTES_MIN = 4096;
 /** Streams one connection may create; encoders create one, again at each restart. */
-export const CREATED_STREAMS_MAX = 64;
+const CREATED_STREAMS_MAX = 64;
 
 /** What a session needs to know. */
 export interface ServerSessionOptions extends SessionTimes {
@@ -328,6 +328,12 @@ export class RtmpServerSession {
       throw new ProtocolError("RTMP_COMMAND", "connect twice", { at: this.#reader.offset });
     const { object } = command;
     this.#app = amfText(object, "app") ?? "";
+    if (this.#app === "") {
+      this.#answers.connectRejected(command, "the address lacks an application: rtmp://host/live/KEY");
+      throw new ProtocolError("RTMP_COMMAND", "connect without an application", {
+        hint: "Write the address as rtmp://host/live/KEY.",
+      });
+    }
     this.#tcUrl = amfText(object, "tcUrl") ?? "";
     const encoder = amfText(object, "flashVer");
     if (encoder !== undefined && encoder !== "") this.#encoder = printable(encoder);

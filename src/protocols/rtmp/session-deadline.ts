@@ -1,9 +1,9 @@
 import { ProtocolError } from "#faults/fault.ts";
 
 /** Time for handshake, connect and publish together, in milliseconds. */
-export const PUBLISH_WITHIN_MS = 10_000;
+const PUBLISH_WITHIN_MS = 10_000;
 /** A publishing connection without media for so long is given up, in milliseconds. */
-export const IDLE_MS = 30_000;
+const IDLE_MS = 30_000;
 /** A publishing peer without media for so long is pinged once: an answer shows in a capture that only the media stopped. */
 const PING_AFTER_MS = 10_000;
 

@@ -8,9 +8,9 @@ import { type Message, MessageType } from "./message.ts";
 import { VideoToFrames } from "./video-to-frames.ts";
 
 /** Values of `onMetaData` that are passed on. */
-export const METADATA_VALUES_MAX = 64;
+const METADATA_VALUES_MAX = 64;
 /** Characters of a metadata name or text that are passed on. */
-export const METADATA_TEXT_CHARS_MAX = 200;
+const METADATA_TEXT_CHARS_MAX = 200;
 
 /** A publishing encoder's messages to typed events. One per publication: it remembers the tracks and their codec parameters. */
 export class ToFrames {

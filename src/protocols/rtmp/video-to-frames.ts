@@ -14,7 +14,7 @@ import { FourCc, FrameType, VideoPacketType, fourCcText, isExVideoTag, parseExVi
 import type { DropReason, MediaEvent } from "./media-event.ts";
 
 /** Video tracks one encoder may send. */
-export const VIDEO_TRACKS_MAX = 8;
+const VIDEO_TRACKS_MAX = 8;
 
 /** Codec ids of legacy video tags: FLV 10.1 §E.4.3.1; 12 is what encoders without Enhanced RTMP use for HEVC. */
 const LegacyCodec = { AVC: 7, HEVC: 12 } as const;
