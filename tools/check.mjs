@@ -9,7 +9,7 @@ const bun = bunPath();
 const steps = [
   ["types", bin("tsc"), ["--noEmit"]],
   ["types of the pages", bin("tsc"), ["-p", "tsconfig.web.json", "--noEmit"]],
-  ["types of the cross-role tests", bin("tsc"), ["-p", "tsconfig.test.json", "--noEmit"]],
+  ["types of the cross-role tests and benches", bin("tsc"), ["-p", "tsconfig.test.json", "--noEmit"]],
   ["lint", bin("oxlint"), ["--type-aware", "src", "test", "bench", "tools"]],
   ["formatting", bin("biome"), ["format", "."]],
   ["import directions", bun, ["tools/check-imports.ts"]],
