@@ -1,7 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { type Api, createApi } from "#api/index.ts";
-import { type Control, startControl } from "#control/index.ts";
+import { type Control, FIRST_STREAM, startControl } from "#control/index.ts";
 import { type Edge, startEdge } from "#edge/index.ts";
 import { Fault } from "#faults/fault.ts";
 import type { Role } from "#flow/role.ts";
@@ -180,18 +180,23 @@ async function announce({ config, observer }: NodeOptions, url: string): Promise
 }
 
 async function bannerOf(config: Config, control: Control): Promise<BannerFacts> {
+  const { tls, publicUrl, httpPort, rtmpPort } = config;
   const hosts = reachableHosts(config.host);
   const streams = control.catalogue.list();
-  const first = streams.find((stream) => stream.name === (config.streams[0]?.name ?? "main")) ?? streams[0];
+  const first = streams.find((stream) => stream.name === (config.streams[0]?.name ?? FIRST_STREAM)) ?? streams[0];
   const declared = config.streams.find((stream) => stream.name === first?.name);
   const key = declared?.key ?? (first === undefined ? undefined : await control.catalogue.readableKey(first.name));
+  const hasTls = tls.cert !== undefined && tls.key !== undefined;
+  const named = hosts[0] ?? config.host;
+  const web = [
+    ...hosts.map((host) => `http://${host}:${httpPort}`),
+    ...(hasTls ? [`https://${named}:${tls.httpsPort}`] : []),
+  ];
+  const rtmps = hasTls ? [`rtmps://${named}:${tls.rtmpsPort}/live`] : [];
   return {
     version: VERSION,
-    ingest: hosts.map((host) => `rtmp://${host}:${config.rtmpPort}/live`),
-    web:
-      config.publicUrl === undefined
-        ? hosts.map((host) => `http://${host}:${config.httpPort}`)
-        : [config.publicUrl.replace(/\/+$/, "")],
+    ingest: [...hosts.map((host) => `rtmp://${host}:${rtmpPort}/live`), ...rtmps],
+    web: publicUrl === undefined ? web : [publicUrl.replace(/\/+$/, "")],
     stream: first === undefined ? undefined : { name: first.name, ...(key === undefined ? {} : { key }) },
     streamCount: streams.length,
     adminToken: control.adminToken.text,
