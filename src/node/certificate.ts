@@ -31,8 +31,8 @@ async function readPem(path: string, what: string): Promise<string> {
 
 /** Reads both files. @throws Fault `TLS_UNUSABLE`. */
 export async function readCertificate(files: CertificateFiles): Promise<CertificatePair> {
-  const [cert, key] = await Promise.all([readPem(files.cert, "certificate"), readPem(files.key, "private key")]);
-  return { cert, key };
+  const cert = await readPem(files.cert, "certificate");
+  return { cert, key: await readPem(files.key, "private key") };
 }
 
 async function stampOf(files: CertificateFiles): Promise<string> {

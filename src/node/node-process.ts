@@ -49,9 +49,18 @@ async function run({ config, restarts }: StartMessage): Promise<void> {
   const observer = openLog({ format: logFormat, level: logLevel, output: process.stdout, clock: systemClock, metrics });
   // A reader of our log that went away is no reason to stop.
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
+  const starting = startNode({ config, clock: systemClock, observer, metrics, restarts });
+  // A node that is told to stop while it starts stops as soon as it can: it has ports and a data folder to give back.
+  const stop = async (): Promise<void> => {
+    // A start that failed is told below.
+    const running = await starting.catch(() => undefined);
+    await running?.close({ deadlineMs: STOP_DEADLINE_MS });
+    process.exit(0);
+  };
+  process.on("SIGTERM", () => void stop());
   let node: RunningNode;
   try {
-    node = await startNode({ config, clock: systemClock, observer, metrics, restarts });
+    node = await starting;
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
     const { code, message, hint } = error;
@@ -59,11 +68,6 @@ async function run({ config, restarts }: StartMessage): Promise<void> {
     process.exit(1);
   }
   catchStrays(observer, metrics);
-  const stop = async (): Promise<void> => {
-    await node.close({ deadlineMs: STOP_DEADLINE_MS });
-    process.exit(0);
-  };
-  process.on("SIGTERM", () => void stop());
   void node.closed.then((error) => {
     if (error === null) return;
     observer.event(
