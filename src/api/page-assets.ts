@@ -34,6 +34,16 @@ function entryOf(page: PageName): string {
   return fileURLToPath(import.meta.resolve(`#web/${page}.tsx`));
 }
 
+const bundles = new Map<boolean, Promise<Bundle>>();
+
+/** The browser's code does not change while a process runs: it is bundled once. */
+function bundleOnce(readable: boolean): Promise<Bundle> {
+  let bundle = bundles.get(readable);
+  bundle ??= bundleBrowser({ entrypoints: PAGES.map(entryOf), readable });
+  bundles.set(readable, bundle);
+  return bundle;
+}
+
 function assetOf({ bytes, type }: Pick<BundledFile, "bytes" | "type">): Asset {
   const isText = /text|javascript|json|svg/.test(type);
   const zipped = isText && bytes.length >= GZIP_BYTES_MIN ? gzip(bytes) : undefined;
@@ -69,7 +79,7 @@ export class PageAssets {
 
   async #build(observer: Observer, readable: boolean): Promise<void> {
     try {
-      const bundle = await bundleBrowser({ entrypoints: PAGES.map(entryOf), readable });
+      const bundle = await bundleOnce(readable);
       for (const [name, file] of bundle.files) this.#assets.set(name, assetOf(file));
       this.#bundle = bundle;
     } catch (error) {

@@ -75,6 +75,11 @@ export function Confirm({ title, text, action, run, onClose }: ConfirmProps): JS
   );
 }
 
+function textOf(form: FormData, name: string): string {
+  const value = form.get(name);
+  return typeof value === "string" ? value.trim() : "";
+}
+
 /** Asks for a name and a title, and adds a stream. */
 export function AddStream({
   onAdded,
@@ -90,7 +95,7 @@ export function AddStream({
     const form = new FormData(event.currentTarget as HTMLFormElement);
     isBusy.value = true;
     try {
-      onAdded(await api.add({ name: String(form.get("name")).trim(), title: String(form.get("title")).trim() }));
+      onAdded(await api.add({ name: textOf(form, "name"), title: textOf(form, "title") }));
     } catch (error) {
       problem.value = problemText(error);
       isBusy.value = false;

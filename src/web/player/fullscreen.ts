@@ -19,7 +19,7 @@ export function toggleFullscreen(stage: HTMLElement, video: HTMLVideoElement): v
 
 /** Whether this browser can keep the picture above other windows. */
 export function hasPictureInPicture(): boolean {
-  return document.pictureInPictureEnabled === true;
+  return "pictureInPictureEnabled" in document && document.pictureInPictureEnabled;
 }
 
 /** Takes the picture out of the page, or back. */

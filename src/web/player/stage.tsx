@@ -1,4 +1,4 @@
-import { useSignal } from "@preact/signals";
+import { type Signal, useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { Icon } from "#web/icons.tsx";
@@ -129,30 +129,41 @@ function Announcer({ player }: { player: Player }): JSX.Element {
   );
 }
 
-/** The picture with everything on it. */
-export function Stage({
-  player,
-  root,
-  theatre,
-}: {
-  player: Player;
-  root: HTMLElement;
-  theatre?: () => void;
-}): JSX.Element {
+/** Controls that go away when nobody moves. `awake` brings them back. */
+function useIdle(root: HTMLElement): { readonly isIdle: Signal<boolean>; readonly awake: () => void } {
   const isIdle = useSignal(false);
-  const showsHelp = useSignal(false);
-  const box = useRef<HTMLDivElement>(null);
   const timer = useRef(0);
   const awake = (): void => {
     isIdle.value = false;
     window.clearTimeout(timer.current);
     timer.current = window.setTimeout(() => {
       // Whoever holds a menu open or moves by keyboard keeps the controls.
-      const isBusy =
-        root.querySelector("[role=menu]") !== null || root.querySelector(".controls :focus-visible") !== null;
-      isIdle.value = !isBusy;
+      isIdle.value = root.querySelector("[role=menu], .controls :focus-visible") === null;
     }, IDLE_AFTER_MS);
   };
+  useEffect(() => {
+    for (const name of ["pointermove", "pointerdown", "focusin"]) root.addEventListener(name, awake);
+    root.addEventListener("pointerleave", (event) => {
+      // A finger that is lifted has not left.
+      if (event.pointerType === "mouse") isIdle.value = true;
+    });
+    awake();
+  }, []);
+  return { isIdle, awake };
+}
+
+interface StageProps {
+  readonly player: Player;
+  readonly root: HTMLElement;
+  /** Absent where the page cannot change its layout. */
+  readonly theatre?: () => void;
+}
+
+/** The picture with everything on it. */
+export function Stage({ player, root, theatre }: StageProps): JSX.Element {
+  const { isIdle, awake } = useIdle(root);
+  const showsHelp = useSignal(false);
+  const box = useRef<HTMLDivElement>(null);
   const actions = {
     fullscreen: () => toggleFullscreen(root, player.video),
     theatre,
@@ -162,18 +173,12 @@ export function Stage({
   };
   useEffect(() => {
     box.current?.append(player.video, player.frozen);
-    for (const name of ["pointermove", "pointerdown", "focusin"]) root.addEventListener(name, awake);
-    root.addEventListener("pointerleave", (event) => {
-      // A finger that is lifted has not left.
-      if (event.pointerType === "mouse") isIdle.value = true;
-    });
     listenToKeys(player, {
       ...actions,
       theatre: () => theatre?.(),
       pictureInPicture: () => togglePictureInPicture(player.video),
       awake,
     });
-    awake();
   }, []);
   const hidesControls = isIdle.value && stateOf(player) === "live";
   return (

@@ -1,0 +1,136 @@
+import { afterEach, describe, expect, test } from "bun:test";
+import type { LiveAnswer } from "#web/wire.ts";
+import { type ApiUnderTest, makeApi } from "./api-under-test.ts";
+import { EVENT_STREAMS_MAX } from "./live-events.ts";
+
+let made: ApiUnderTest;
+afterEach(() => made.api.close());
+
+const answer = async (path: string): Promise<LiveAnswer> => (await (await made.ask(path)).json()) as LiveAnswer;
+
+/** Reads pushed events until one satisfies, within the test's own deadline. */
+class Events {
+  readonly #reader;
+  readonly #decoder = new TextDecoder();
+  #text = "";
+
+  constructor(response: Response) {
+    this.#reader = (response.body as ReadableStream<Uint8Array<ArrayBuffer>>).getReader();
+  }
+
+  async next(): Promise<LiveAnswer | undefined> {
+    for (;;) {
+      const end = this.#text.indexOf("\n\n");
+      if (end >= 0) {
+        const event = this.#text.slice(0, end);
+        this.#text = this.#text.slice(end + 2);
+        if (event.startsWith("data: ")) return JSON.parse(event.slice(6)) as LiveAnswer;
+        continue;
+      }
+      const { done, value } = await this.#reader.read();
+      if (done) return undefined;
+      this.#text += this.#decoder.decode(value, { stream: true });
+    }
+  }
+
+  cancel(): Promise<void> {
+    return this.#reader.cancel();
+  }
+}
+
+describe("what is on air", () => {
+  test("is for everybody, from everywhere, and shows nothing of the operator's", async () => {
+    made = makeApi();
+    made.catalogue.put("main", "Sunday");
+    made.catalogue.put("quiet");
+    made.live.set("main", {});
+    const response = await made.ask("/api/v1/live");
+    expect(response.headers.get("access-control-allow-origin")).toBe("*");
+    expect(response.headers.get("access-control-allow-credentials")).toBeNull();
+    expect(response.headers.get("cache-control")).toBe("public, max-age=1");
+    expect((await response.json()) as LiveAnswer).toEqual({
+      streams: [
+        { name: "main", title: "Sunday", state: "live", sinceMs: 5_000, endedMs: null, width: 1280, height: 720 },
+      ],
+    });
+    expect((await made.ask("/api/v1/streams")).headers.get("access-control-allow-origin")).toBeNull();
+  });
+
+  test("tells of one stream whether it has not begun or is over", async () => {
+    made = makeApi();
+    made.catalogue.put("main");
+    expect((await answer("/api/v1/live?stream=main")).streams[0]).toMatchObject({ state: "offline", endedMs: null });
+    made.live.set("main", { state: "interrupted" });
+    expect((await answer("/api/v1/live?stream=main")).streams[0]?.state).toBe("interrupted");
+    made.live.set("main", undefined);
+    const endedMs = made.clock.wallMs();
+    expect((await answer("/api/v1/live?stream=main")).streams[0]).toMatchObject({ state: "offline", endedMs });
+    made.live.set("main", {});
+    expect((await answer("/api/v1/live?stream=main")).streams[0]).toMatchObject({ state: "live", endedMs: null });
+    expect((await made.ask("/api/v1/live?stream=none")).status).toBe(404);
+    expect((await made.ask(`/api/v1/live?stream=${"x".repeat(200)}`)).status).toBe(400);
+  });
+
+  test("leaves out streams that were removed while on air", async () => {
+    made = makeApi();
+    made.live.set("gone", {});
+    expect((await answer("/api/v1/live")).streams).toEqual([]);
+  });
+});
+
+describe("pushed events", () => {
+  test("tell the state at once and after each change, changes that come together once", async () => {
+    made = makeApi();
+    made.catalogue.put("main");
+    made.catalogue.put("other");
+    const response = await made.ask("/api/v1/live/events?stream=main");
+    expect(response.headers.get("content-type")).toBe("text/event-stream");
+    const events = new Events(response);
+    expect((await events.next())?.streams[0]?.state).toBe("offline");
+    made.live.set("main", { state: "interrupted" });
+    made.live.set("main", { state: "live" });
+    expect((await events.next())?.streams[0]?.state).toBe("live");
+    // What happens to others is not told to this page.
+    made.live.set("other", {});
+    made.live.set("main", undefined);
+    expect((await events.next())?.streams[0]?.state).toBe("offline");
+    made.catalogue.entries.delete("main");
+    made.live.set("other", undefined);
+    expect((await events.next())?.streams).toEqual([]);
+    await events.cancel();
+  });
+
+  test("end with the server", async () => {
+    made = makeApi();
+    const events = new Events(await made.ask("/api/v1/live/events"));
+    expect((await events.next())?.streams).toEqual([]);
+    made.api.close();
+    expect(await events.next()).toBeUndefined();
+  });
+
+  test("go to a bounded number of pages, and a page that leaves makes room", async () => {
+    made = makeApi();
+    const open = await Promise.all(Array.from({ length: EVENT_STREAMS_MAX }, () => made.ask("/api/v1/live/events")));
+    expect(made.metrics.render()).toContain(`grandstand_api_event_streams ${EVENT_STREAMS_MAX}`);
+    const refused = await made.ask("/api/v1/live/events");
+    expect([refused.status, refused.headers.get("retry-after")]).toEqual([503, "5"]);
+    await open[0]?.body?.cancel();
+    expect((await made.ask("/api/v1/live/events")).status).toBe(200);
+    expect((await made.ask("/api/v1/live/events?stream=none")).status).toBe(404);
+  });
+
+  test("are not heaped up for a page that does not read", async () => {
+    made = makeApi();
+    made.catalogue.put("main");
+    const response = await made.ask("/api/v1/live/events");
+    for (let i = 0; i < 50; i++) {
+      made.live.set("main", { sinceMs: i });
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    const events = new Events(response);
+    let count = 0;
+    for (let last = -1; last !== 49; count++) last = (await events.next())?.streams[0]?.sinceMs ?? -1;
+    expect(count).toBeLessThan(6);
+    await events.cancel();
+  });
+});
