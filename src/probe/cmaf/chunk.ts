@@ -18,6 +18,8 @@ export interface ChunkSample {
 /** A `moof` with its `mdat`. */
 export interface Chunk {
   readonly startDts: number;
+  /** Earliest presentation time of its samples: below `startDts` only when a group of pictures was divided. */
+  readonly startPts: number;
   readonly duration: number;
   readonly samples: readonly ChunkSample[];
   /** Offset of the first sample's bytes in the resource. */
@@ -81,7 +83,9 @@ function readChunk(moof: Box, mdat: Box, init: InitTrack): Chunk {
   const run = readTrun(onlyBox(traf, "trun", "traf"), defaults);
   let duration = 0;
   let sizeBytes = 0;
+  let startPts = Number.POSITIVE_INFINITY;
   for (const sample of run.samples) {
+    startPts = Math.min(startPts, startDts + duration + sample.compositionOffset);
     duration += sample.duration;
     sizeBytes += sample.sizeBytes;
   }
@@ -91,7 +95,7 @@ function readChunk(moof: Box, mdat: Box, init: InitTrack): Chunk {
     const range = `${mdat.payloadStart}…${mdat.payloadStart + mdat.payload.byteLength}`;
     throw badMedia(`samples lie at ${dataStart}…${end}, the mdat's bytes at ${range}`, moof.start);
   }
-  return { startDts, duration, samples: run.samples, dataStart };
+  return { startDts, startPts, duration, samples: run.samples, dataStart };
 }
 
 const BETWEEN_CHUNKS = new Set(["styp", "prft", "emsg", "sidx", "free", "skip"]);

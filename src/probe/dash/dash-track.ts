@@ -12,6 +12,8 @@ import type { Mpd, Representation } from "./mpd.ts";
 
 /** Segments from the end at which a player without a suggested delay begins. */
 const START_SEGMENTS = 3;
+/** Two segments that begin this close together are one, whose time was rounded differently. */
+const SAME_START_S_MAX = 0.05;
 /** The manifest's times may differ from the media's by rounding, in seconds. */
 const TIMELINE_ERROR_S_MAX = 0.001;
 
@@ -24,7 +26,8 @@ export class DashTrack {
   readonly #continuity = new TrackContinuity();
   readonly #bitrate = new BitrateMeter();
   #init: { url: string; track: InitTrack | undefined } | undefined;
-  #nextS: number | undefined;
+  /** Segments that begin earlier are read already. */
+  #fromS: number | undefined;
   readonly #rate = new FrameRateMeter();
   #segments = 0;
   #representation: Representation;
@@ -43,18 +46,18 @@ export class DashTrack {
     const found = announcedSegments(mpd, this.#mpdUrl, this.#id, nowWallMs);
     if (found.length === 0) return;
     await this.#askOldest(found[0]?.segment);
-    if (this.#nextS === undefined)
+    if (this.#fromS === undefined)
       this.#start(
         mpd,
         found.map(({ segment }) => segment),
       );
     for (const { segment, representation } of found) {
-      // Half a segment of tolerance: a Period may begin with rounded times.
-      if (this.#nextS !== undefined && segment.startS < this.#nextS - segment.durationS / 2) continue;
+      // By its beginning alone: how long a growing segment turns out to be is not known when it is announced.
+      if (this.#fromS !== undefined && segment.startS < this.#fromS) continue;
       if (this.#watch.signal.aborted) return;
       this.#representation = representation;
       await this.#read(segment, representation);
-      this.#nextS = segment.startS + segment.durationS;
+      this.#fromS = segment.startS + SAME_START_S_MAX;
     }
   }
 
@@ -65,7 +68,7 @@ export class DashTrack {
     const targetS = last.startS + last.durationS - delayS;
     const first = segments.findLast((segment) => segment.startS <= targetS) ?? segments[0];
     if (first === undefined) return;
-    this.#nextS = first.startS;
+    this.#fromS = first.startS;
     this.#watch.buffer.startAt(Math.max(first.startS, targetS));
   }
 
@@ -129,20 +132,22 @@ export class DashTrack {
     if (segment.firstOfPeriod) this.#continuity.restart();
     const bytes = asked.http.body;
     this.#segments++;
-    this.#bitrate.add(bytes.byteLength, segment.durationS, segment.durationS);
     try {
       const chunks = readChunks(bytes, init);
       const [first] = chunks;
       if (first === undefined) return;
       this.#joined(chunks, init, segment);
       const durationTicks = chunks.reduce((sum, chunk) => sum + chunk.duration, 0);
-      const startOff = first.startDts / init.timescale - segment.startTicks / representation.timescale;
-      const lengthOff = durationTicks / init.timescale - segment.durationS;
+      const durationS = durationTicks / init.timescale;
+      this.#bitrate.add(bytes.byteLength, durationS, durationS);
+      const startOff = first.startPts / init.timescale - segment.startTicks / representation.timescale;
+      const lengthOff = durationS - segment.durationS;
       const lengthError = segment.growing ? GROWING_ERROR_S_MAX : TIMELINE_ERROR_S_MAX;
       const wrong = Math.abs(startOff) > TIMELINE_ERROR_S_MAX || Math.abs(lengthOff) > lengthError;
-      const text = `announced ${segment.startTicks} + ${segment.durationTicks}, the media have ${first.startDts} + ${durationTicks}`;
+      const text = `announced ${segment.startTicks} + ${segment.durationTicks}, the media have ${first.startPts} + ${durationTicks}`;
       checker.event("dash-media-matches-timeline", segment.url, wrong ? text : undefined);
-      this.#arrived(segment, startsWithKeyframe(bytes, first, init), asked.http.endAtMs);
+      const decodable = startsWithKeyframe(bytes, first, init);
+      this.#arrived(segment, { decodable, durationS, atMs: asked.http.endAtMs });
     } catch (error) {
       if (!(error instanceof Fault)) throw error;
       this.#continuity.restart();
@@ -192,13 +197,14 @@ export class DashTrack {
     this.#judge(segment, { missing, repeated, sentence });
   }
 
-  #arrived(segment: DashSegment, decodable: boolean, atMs: number): void {
+  #arrived(segment: DashSegment, got: { decodable: boolean; durationS: number; atMs: number }): void {
+    const { decodable, durationS, atMs } = got;
     const { figures, buffer, clock } = this.#watch;
     figures.partAtMs ??= atMs;
     if (decodable && this.#kind === "video") figures.frameAtMs ??= atMs;
-    buffer.append(this.#kind, segment.startS + segment.durationS, atMs);
+    buffer.append(this.#kind, segment.startS + durationS, atMs);
     const wallMs = clock.wallMs() - (clock.nowMs() - atMs);
-    figures.latency(wallMs - (segment.dateMs + segment.durationS * 1000));
+    figures.latency(wallMs - (segment.dateMs + durationS * 1000));
     figures.dateOfZeroMs = segment.dateMs - segment.startS * 1000;
   }
 

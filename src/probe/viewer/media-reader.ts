@@ -275,7 +275,7 @@ export class MediaReader {
     const wallMs = clock.wallMs() - (clock.nowMs() - atMs);
     // What is fetched to catch up at the start says nothing about the edge.
     if (item.url === this.#newestUrl) figures.latency(wallMs - (item.dateMs + item.durationS * 1000));
-    this.#checkDate(item, startS);
+    this.#checkDate(item, first.startPts / init.timescale);
   }
 
   #checkDate(item: MediaItem, startS: number): void {
