@@ -11,7 +11,7 @@ import { buildReport, type ProbeState } from "./build-report.ts";
 import type { ProbeReport } from "./report.ts";
 import { enterHls, HlsViewer } from "./viewer/hls-viewer.ts";
 import { LightAudience } from "./viewer/light-audience.ts";
-import type { Watch } from "./viewer/watch.ts";
+import { pause, type Watch } from "./viewer/watch.ts";
 
 /** Light viewers of one process. */
 export const PROBE_VIEWERS_MAX = 5_000;
@@ -66,7 +66,7 @@ function looksLikeDash(answer: HttpAnswer): boolean {
 
 /** Gets the first answer, waiting for a stream that is about to begin. @throws Fault when there is none. */
 async function enter(watch: Watch, url: string): Promise<HttpAnswer> {
-  const { clock, client, figures, signal } = watch;
+  const { clock, client, figures } = watch;
   const untilMs = clock.nowMs() + ENTRANCE_MS_MAX;
   for (;;) {
     const answer = await client.get(url, { followRedirects: true });
@@ -75,12 +75,12 @@ async function enter(watch: Watch, url: string): Promise<HttpAnswer> {
       return answer;
     }
     const mayCome = answer.status === 404 || answer.status === 503;
-    if (!mayCome || clock.nowMs() > untilMs) {
+    const again = mayCome && clock.nowMs() < untilMs && (await pause(watch, ENTRANCE_RETRY_MS));
+    if (!again) {
       throw new Fault("NOT_CONFORMING", `${url} was answered ${answer.status}`, {
         hint: answer.status === 404 ? "Check the stream's name and that it is on air." : "See the server's log.",
       });
     }
-    await clock.sleep(ENTRANCE_RETRY_MS, signal);
   }
 }
 

@@ -87,7 +87,13 @@ const PLAYLIST_CASES: Readonly<Record<string, PlaylistCase>> = {
   "part-inf-present": { bad: but(BASE, ["#EXT-X-PART-INF:PART-TARGET=0.5\n", ""]) },
   "part-within-target": { bad: but(BASE, ['DURATION=0.50000,URI="13.0', 'DURATION=0.60000,URI="13.0']) },
   "part-long-enough": { bad: but(BASE, ['DURATION=0.50000,URI="12.1', 'DURATION=0.40000,URI="12.1']) },
-  "parts-fill-segment": { bad: but(BASE, ['#EXT-X-PART:DURATION=0.50000,URI="12.3.m4s"\n', ""]) },
+  "parts-fill-segment": {
+    bad: but(
+      BASE,
+      ["#EXTINF:2.00000,\n11", '#EXT-X-PART:DURATION=0.5,URI="11.3.m4s"\n#EXTINF:2.00000,\n11'],
+      ['#EXT-X-PART:DURATION=0.50000,URI="12.3.m4s"\n', ""],
+    ),
+  },
   "server-control-minima": { bad: but(BASE, ["CAN-SKIP-UNTIL=12.0", "CAN-SKIP-UNTIL=11.0"]) },
   "part-hold-back-advice": { bad: but(BASE, ["PART-HOLD-BACK=1.5", "PART-HOLD-BACK=1.1"]) },
   "map-present": { bad: but(BASE, ['#EXT-X-MAP:URI="init.mp4"\n', ""]) },

@@ -135,8 +135,10 @@ export const TAG_RULES: readonly PlaylistRule[] = [
     severity: "error",
     demands: "The parts of a whole segment last together as long as the segment.",
     *check(playlist) {
+      // Parts are removed oldest first (§6.2.2), so the oldest segment that has any may have lost some.
+      const oldest = playlist.segments.find((segment) => segment.parts.length > 0)?.msn;
       for (const { msn, parts, durationS } of playlist.segments) {
-        if (parts.length === 0 || parts[0]?.index !== 0) continue;
+        if (parts.length === 0 || msn === oldest) continue;
         const total = parts.reduce((sum, part) => sum + part.durationS, 0);
         if (Math.abs(total - durationS) > 0.001 * (parts.length + 1)) {
           yield `the ${parts.length} parts of segment ${msn} last ${total.toFixed(5)} s, its EXTINF says ${durationS} s`;

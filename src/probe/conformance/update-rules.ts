@@ -16,8 +16,7 @@ const SEGMENT_CLOCK_TARGETS_MAX = 1.5;
 const DATE_MS_MAX = 2;
 
 function samePart(a: PlaylistPart, b: PlaylistPart): boolean {
-  const range = a.byteRange?.offset === b.byteRange?.offset && a.byteRange?.length === b.byteRange?.length;
-  return a.uri === b.uri && a.durationS === b.durationS && a.independent === b.independent && a.gap === b.gap && range;
+  return a.msn === b.msn && a.durationS === b.durationS && a.independent === b.independent && a.gap === b.gap;
 }
 
 /** What changed in a segment between two versions; `undefined` when nothing did. */
@@ -35,15 +34,22 @@ export function segmentChange(before: PlaylistSegment, now: PlaylistSegment): st
   return undefined;
 }
 
+/** A part by what a client fetches: its position is not known once older parts of its segment were removed. */
+function partKey(part: PlaylistPart): string {
+  const range = part.byteRange;
+  return range === undefined ? part.uri : `${part.uri} ${range.offset} ${range.length}`;
+}
+
 function* checkPartsKept(current: MediaPlaylist, previous: MediaPlaylist | undefined): Iterable<string> {
   if (previous === undefined) return;
-  const now = new Map(allParts(current).map((part) => [`${part.msn}.${part.index}`, part]));
+  const now = new Map(allParts(current).map((part) => [partKey(part), part]));
   const before = allParts(previous);
   let keptSeen = false;
   for (const part of before) {
-    const other = now.get(`${part.msn}.${part.index}`);
+    const other = now.get(partKey(part));
     if (other === undefined) {
-      if (keptSeen) yield `part ${part.msn}.${part.index} was removed while an older one stays`;
+      if (keptSeen)
+        yield `part ${part.msn}.${part.index} (${part.uri}) was removed or renamed while an older one stays`;
       continue;
     }
     keptSeen = true;
@@ -51,10 +57,9 @@ function* checkPartsKept(current: MediaPlaylist, previous: MediaPlaylist | undef
   }
   const newest = before.at(-1);
   const edge = edgeOf(current);
-  if (newest !== undefined && edge.msn < newest.msn) yield `part ${newest.msn}.${newest.index} was withdrawn`;
-  else if (newest !== undefined && edge.msn === newest.msn && edge.part >= 0 && edge.part < newest.index) {
-    yield `part ${newest.msn}.${newest.index} was withdrawn`;
-  }
+  if (newest === undefined || edge.msn > newest.msn) return;
+  const shorter = edge.part >= 0 && edge.part < newest.index;
+  if (edge.msn < newest.msn || shorter) yield `part ${newest.msn}.${newest.index} was withdrawn`;
 }
 
 function addedParts(current: MediaPlaylist, previous: MediaPlaylist): PlaylistPart[] {

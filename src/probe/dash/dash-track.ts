@@ -13,7 +13,7 @@ import type { Mpd, Representation } from "./mpd.ts";
 /** Segments from the end at which a player without a suggested delay begins. */
 const START_SEGMENTS = 3;
 /** Two segments that begin this close together are one, whose time was rounded differently. */
-const SAME_START_S_MAX = 0.05;
+const SAME_START_S = 0.05;
 /** The manifest's times may differ from the media's by rounding, in seconds. */
 const TIMELINE_ERROR_S_MAX = 0.001;
 
@@ -57,7 +57,7 @@ export class DashTrack {
       if (this.#watch.signal.aborted) return;
       this.#representation = representation;
       await this.#read(segment, representation);
-      this.#fromS = segment.startS + SAME_START_S_MAX;
+      this.#fromS = segment.startS + SAME_START_S;
     }
   }
 
