@@ -1,4 +1,4 @@
-import type { WindowParameters } from "#packaging/window.ts";
+import type { WindowSnapshot } from "#packaging/window.ts";
 import { xmlAttributes } from "./attribute.ts";
 import { type PeriodTrack, renderRepresentation } from "./representation.ts";
 
@@ -9,7 +9,7 @@ function switchingGroup(part: PeriodTrack): string {
 }
 
 /** `AdaptationSet`s of a period, in the order of the tracks. ISO/IEC 23009-1 §5.3.3. */
-export function renderAdaptationSets(parts: readonly PeriodTrack[], parameters: WindowParameters): string {
+export function renderAdaptationSets(parts: readonly PeriodTrack[], window: WindowSnapshot): string {
   const groups = new Map<string, PeriodTrack[]>();
   for (const part of parts) {
     const key = switchingGroup(part);
@@ -21,13 +21,13 @@ export function renderAdaptationSets(parts: readonly PeriodTrack[], parameters: 
   const kinds = new Set<string>();
   for (const group of groups.values()) {
     const kind = group[0]?.track.track.config.kind ?? "";
-    text += renderAdaptationSet(group, parameters, kinds.has(kind) ? "alternate" : "main");
+    text += renderAdaptationSet(group, window, kinds.has(kind) ? "alternate" : "main");
     kinds.add(kind);
   }
   return text;
 }
 
-function renderAdaptationSet(group: readonly PeriodTrack[], parameters: WindowParameters, role: string): string {
+function renderAdaptationSet(group: readonly PeriodTrack[], window: WindowSnapshot, role: string): string {
   const track = group[0]?.track.track;
   if (track === undefined) return "";
   const { kind } = track.config;
@@ -42,7 +42,7 @@ function renderAdaptationSet(group: readonly PeriodTrack[], parameters: WindowPa
       startWithSAP: independent ? 1 : undefined,
     })}>` +
     `<Role${xmlAttributes({ schemeIdUri: "urn:mpeg:dash:role:2011", value: role })}/>` +
-    group.map((part) => renderRepresentation(part, parameters)).join("") +
+    group.map((part) => renderRepresentation(part, window)).join("") +
     "</AdaptationSet>"
   );
 }

@@ -94,7 +94,7 @@ test("the whole text of a low-latency manifest", () => {
 <SegmentTemplate timescale="48000" presentationTimeOffset="86160000288000" initialization="audio/init-9b44cfdbf623da02.mp4" media="audio/0123456789abcdef-$Number$.m4s" startNumber="217000003" availabilityTimeOffset="1.5" availabilityTimeComplete="false">
 <SegmentTimeline>
 <S t="86160000288768" d="95232"/>
-<S d="96000"/>
+<S d="96256"/>
 </SegmentTimeline>
 </SegmentTemplate>
 </Representation>

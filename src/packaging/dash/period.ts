@@ -47,7 +47,7 @@ export function renderPeriods(window: WindowSnapshot): string {
         `<Period${xmlAttributes({
           id: `d${period.discontinuitySequence}`,
           start: xsDuration(window.periodStartMicros(period.discontinuitySequence)),
-        })}>${renderAdaptationSets(period.parts, window.parameters)}</Period>`,
+        })}>${renderAdaptationSets(period.parts, window)}</Period>`,
     )
     .join("");
 }

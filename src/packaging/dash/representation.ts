@@ -1,8 +1,9 @@
 import { measuredBandwidth } from "#packaging/bandwidth.ts";
 import { measuredFrameRate } from "#packaging/frame-rate.ts";
-import type { Segment, WindowParameters, WindowTrack } from "#packaging/window.ts";
+import type { Segment, WindowSnapshot, WindowTrack } from "#packaging/window.ts";
 import { MICROS_PER_SECOND, microsToTicks } from "#time/ticks.ts";
 import { xmlAttributes } from "./attribute.ts";
+import { expectedTicks } from "./forecast.ts";
 import { renderSegmentTimeline, timelineEntries } from "./segment-timeline.ts";
 
 /** One track's listed segments of one period. */
@@ -17,7 +18,8 @@ export interface PeriodTrack {
  * `SegmentTemplate` over the same objects as HLS: `{timelineId}-$Number$.m4s`, times in stream time. With parts, the growing segment is listed
  * from its first part on, and may be read while it grows. ISO/IEC 23009-1 §5.3.9.4.
  */
-function renderSegmentTemplate(part: PeriodTrack, parameters: WindowParameters): string {
+function renderSegmentTemplate(part: PeriodTrack, window: WindowSnapshot): string {
+  const { parameters } = window;
   const { name, timescale } = part.track.track;
   const first = part.segments[0];
   const lowLatency = parameters.partTargetMicros > 0;
@@ -32,7 +34,7 @@ function renderSegmentTemplate(part: PeriodTrack, parameters: WindowParameters):
       availabilityTimeOffset: lowLatency ? offsetMicros / MICROS_PER_SECOND : undefined,
       availabilityTimeComplete: lowLatency ? "false" : undefined,
     })}>` +
-    renderSegmentTimeline(timelineEntries(part.segments, microsToTicks(parameters.segmentDurationMicros, timescale))) +
+    renderSegmentTimeline(timelineEntries(part.segments, (growing) => expectedTicks(window, part.track, growing))) +
     "</SegmentTemplate>"
   );
 }
@@ -44,11 +46,11 @@ function frameRateText(track: WindowTrack): string | undefined {
 }
 
 /** `Representation` of a track, named like it. ISO/IEC 23009-1 §5.3.5. */
-export function renderRepresentation(part: PeriodTrack, parameters: WindowParameters): string {
+export function renderRepresentation(part: PeriodTrack, window: WindowSnapshot): string {
   const { track } = part;
   const { config, name } = track.track;
-  const bandwidth = measuredBandwidth(track, parameters.targetDurationSeconds).peak;
-  const template = renderSegmentTemplate(part, parameters);
+  const bandwidth = measuredBandwidth(track, window.parameters.targetDurationSeconds).peak;
+  const template = renderSegmentTemplate(part, window);
   if (config.kind === "video") {
     const { num, den } = config.pixelAspect;
     return `<Representation${xmlAttributes({

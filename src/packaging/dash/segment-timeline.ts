@@ -7,11 +7,11 @@ export interface TimelineEntry {
   readonly duration: number;
 }
 
-/** Entries of a run of consecutive segments; an unsealed one is stated with the duration it is expected to have. */
-export function timelineEntries(segments: readonly Segment[], expectedTicks: number): TimelineEntry[] {
+/** Entries of a run of consecutive segments; one that still grows is stated with the duration `expected` gives, in ticks. */
+export function timelineEntries(segments: readonly Segment[], expected: (growing: Segment) => number): TimelineEntry[] {
   return segments.map((segment) => ({
     time: segment.presentationStart,
-    duration: segment.sealed ? segment.duration : Math.max(expectedTicks, segment.duration),
+    duration: segment.sealed ? segment.duration : expected(segment),
   }));
 }
 
