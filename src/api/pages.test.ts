@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { makeApi } from "./api-under-test.ts";
 
 const HOSTILE = `"><script>alert(1)</script><img src=x onerror=alert(2)>'&lt;`;

@@ -17,7 +17,7 @@ const RESTART_AFTER_MS = 9_000;
 /** Further behind than this beyond the target, not by the viewer's will, is jumped over, milliseconds. */
 const DRIFT_MS_MAX = 3_000;
 /** Beyond the target by this much the page offers to go live, milliseconds. */
-const BEHIND_MS = 2_500;
+const BEHIND_MS = 1_500;
 
 /** Fewer new pictures a second than this, and the server may be showing the last one again and again. */
 const PICTURES_PER_SECOND_MIN = 6;

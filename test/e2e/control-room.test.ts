@@ -1,0 +1,143 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import type { Page } from "playwright-core";
+import { type Browser, startBrowser, VIEWPORTS } from "./browser.ts";
+import { eventually } from "./deadline.ts";
+import { auditAccess, auditContrast, type Findings, listenForComplaints } from "./page-audit.ts";
+import { MAIN_KEY, type Platform, startEncoder, startPlatform, type Tool, untilOnAir } from "./platform.ts";
+
+let platform: Platform;
+let encoder: Tool;
+let browser: Browser;
+let page: Page;
+let complaints: Findings;
+
+beforeAll(async () => {
+  platform = await startPlatform();
+  // Keyframes five seconds apart: one second more than is good.
+  encoder = startEncoder({ url: `${platform.rtmp}/${MAIN_KEY}`, gop: 150 });
+  browser = await startBrowser();
+  page = await browser.page();
+  complaints = await listenForComplaints(page);
+  await untilOnAir(platform, "main", 30_000);
+}, 60_000);
+
+afterAll(async () => {
+  await browser[Symbol.asyncDispose]();
+  await encoder[Symbol.asyncDispose]();
+  await platform.stop();
+});
+
+const shown = (text: string | RegExp, ms = 15_000): Promise<void> =>
+  page.getByText(text).first().waitFor({ timeout: ms });
+
+async function logIn(): Promise<void> {
+  await page.goto(`${platform.http}/admin`);
+  await page.getByLabel("Admin token").fill(platform.adminToken);
+  await page.getByRole("button", { name: "Log in" }).click();
+  await page.getByRole("heading", { name: "Streams" }).waitFor();
+}
+
+describe("the control room", () => {
+  test("opens with the token only", async () => {
+    await page.goto(`${platform.http}/admin`);
+    await page.getByLabel("Admin token").fill("not-the-admin-token");
+    await page.getByRole("button", { name: "Log in" }).click();
+    await page.getByRole("alert").waitFor();
+    await logIn();
+    const cookies = await browser.context.cookies();
+    expect(cookies.map(({ name, httpOnly, sameSite }) => [name, httpOnly, sameSite])).toEqual([
+      ["grandstand-admin", true, "Lax"],
+    ]);
+  }, 30_000);
+
+  test("shows how the stream is doing, and what to change about its keyframes", async () => {
+    await shown(/Keyframes every 5\.0 s: viewers wait up to 5 s to join\./, 30_000);
+    const figure = (label: string) => page.locator(".figure", { hasText: label }).first();
+    expect(await figure("Picture").innerText()).toMatch(/640 × 360/);
+    await eventually(15_000, "a measured frame rate", async () =>
+      /(29\.\d+|30(\.\d+)?) fps/.test(await figure("Frame rate").innerText()) ? true : undefined,
+    );
+    expect(await figure("Keyframe interval").innerText()).toContain("5.0 s");
+    expect(await page.getByRole("table", { name: "Encoders" }).innerText()).toContain("Lavf");
+    expect(await page.getByRole("table", { name: "Tracks" }).innerText()).toMatch(/H\.264[\s\S]*AAC[\s\S]*48 kHz/);
+    await page.getByRole("button", { name: /^Bitrate/ }).click();
+    await page.locator(".graph canvas").waitFor();
+  }, 60_000);
+
+  test("makes a stream, shows its key once, makes a new key after asking, and removes it after asking", async () => {
+    await page.getByRole("button", { name: "New stream" }).click();
+    await page.getByLabel("Name").fill("Not allowed");
+    await page.getByRole("button", { name: "Create stream" }).click();
+    await page.getByRole("alert").waitFor();
+    await page.getByLabel("Name").fill("second");
+    await page.getByLabel("Title").fill('<img src=x onerror="alert(1)">');
+    await page.getByRole("button", { name: "Create stream" }).click();
+    const dialog = page.getByRole("dialog", { name: "Key of second" });
+    await dialog.waitFor();
+    const [url = "", key = ""] = await dialog.locator("code").allInnerTexts();
+    expect(url).toBe(`rtmp://127.0.0.1:${platform.rtmpPort}/live`);
+    expect(key.length).toBeGreaterThan(20);
+    await dialog.getByRole("button", { name: "Done" }).click();
+    await page.getByRole("heading", { name: "<img src=x" }).waitFor();
+    await page.getByRole("button", { name: "New key" }).click();
+    await page.getByRole("button", { name: "Make a new key" }).click();
+    await dialog.waitFor();
+    const second = (await dialog.locator("code").allInnerTexts())[1];
+    expect(second).not.toBe(key);
+    await page.keyboard.press("Escape");
+    await dialog.waitFor({ state: "detached" });
+    await page.getByRole("button", { name: "Remove" }).click();
+    await page.getByRole("button", { name: "Remove stream" }).click();
+    await eventually(10_000, "the stream to be gone", async () =>
+      (await page.locator(".list-row").count()) === 1 ? true : undefined,
+    );
+    // A stream of the configuration file is changed there.
+    await page.locator(".list-row").click();
+    expect(await page.getByRole("button", { name: "Remove" }).isDisabled()).toBe(true);
+    expect(complaints).toEqual([]);
+  }, 60_000);
+
+  test("ends with the log-out", async () => {
+    await page.getByRole("button", { name: "Log out" }).click();
+    await page.getByLabel("Admin token").waitFor();
+    expect((await browser.context.cookies()).length).toBe(0);
+  }, 20_000);
+});
+
+describe("every page", () => {
+  test("can be used by everybody, on a phone and on a desktop, dark and light", async () => {
+    await logIn();
+    const findings: Findings = [];
+    const room = ["/admin", "/admin#main"];
+    const stand = ["/", "/watch/main", "/embed/main", "/watch/none", "/nothing"];
+    // The stand is dark whatever the system says.
+    for (const [colorScheme, paths] of [
+      ["dark", [...stand, ...room]],
+      ["light", room],
+    ] as const) {
+      await page.emulateMedia({ colorScheme });
+      for (const [size, viewport] of Object.entries(VIEWPORTS)) {
+        await page.setViewportSize(viewport);
+        for (const path of paths) {
+          await page.goto("about:blank");
+          await page.goto(`${platform.http}${path}`);
+          if (path === "/watch/main" || path === "/embed/main")
+            await page.locator(".controls").waitFor({ timeout: 20_000 });
+          const all = [...(await auditAccess(page)), ...(await auditContrast(page))];
+          findings.push(...all.map((finding) => `${path} ${size} ${colorScheme}: ${finding}`));
+        }
+      }
+    }
+    expect(findings).toEqual([]);
+    expect(complaints).toEqual([]);
+  }, 120_000);
+
+  test("of the log-in too", async () => {
+    await browser.context.clearCookies();
+    for (const viewport of Object.values(VIEWPORTS)) {
+      await page.setViewportSize(viewport);
+      await page.goto(`${platform.http}/admin`);
+      expect([...(await auditAccess(page)), ...(await auditContrast(page))]).toEqual([]);
+    }
+  }, 30_000);
+});
