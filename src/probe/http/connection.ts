@@ -1,4 +1,4 @@
-import { type Socket, connect as connectTcp } from "node:net";
+import { type Socket, connect as connectTcp, isIP } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { Fault } from "#faults/fault.ts";
 import type { Clock } from "#time/clock.ts";
@@ -92,9 +92,12 @@ export class Connection {
   }
 
   #lost(message: string, cause?: unknown): Fault {
+    const certificate = /certificate/i.test(message);
     return new Fault("CONNECTION_LOST", message, {
       peer: `${this.#origin.host}:${this.#origin.port}`,
-      hint: "Check that the server listens at this address.",
+      hint: certificate
+        ? "Give the server a certificate that is vouched for, or accept this one with --insecure."
+        : "Check that the server listens at this address.",
       cause,
     });
   }
@@ -104,7 +107,12 @@ export class Connection {
     return new Promise((resolve, reject) => {
       const options = { host, port };
       const socket: Socket = tls
-        ? connectTls({ ...options, rejectUnauthorized: !insecure, servername: host, ALPNProtocols: ["http/1.1"] })
+        ? connectTls({
+            ...options,
+            rejectUnauthorized: !insecure,
+            ...(isIP(host) === 0 ? { servername: host } : {}),
+            ALPNProtocols: ["http/1.1"],
+          })
         : connectTcp(options);
       this.#socket = socket;
       const timer = setTimeout(() => {
