@@ -24,6 +24,8 @@ import { TimestampUnwrapper } from "./unwrap.ts";
 const HOLD_AFTER_MS = 1000;
 /** How far behind real time a held picture ends, microseconds: frames that are only late still find their place. */
 const HOLD_MARGIN_MICROS = 250_000;
+/** Frames that come this much faster than real time, and twice as fast, are a burst after a stall of the network. Microseconds. */
+const BURST_MICROS = 200_000;
 /** Window over which the encoder's delay is measured, milliseconds. */
 const LAG_WINDOW_MS = 10_000;
 
@@ -42,6 +44,8 @@ export class Gate {
   #anchorMs = 0;
   #leaderArrivedMs = Number.NEGATIVE_INFINITY;
   #holding = false;
+  /** The first frame that came since the picture is held. */
+  #resumed: { readonly ms: number; readonly micros: number } | undefined;
   #ended = false;
   #lagMicros = 0;
   #lagMinMicros = Number.POSITIVE_INFINITY;
@@ -92,11 +96,13 @@ export class Gate {
     const session = this.#session;
     if (session === undefined) return;
     this.#session = undefined;
+    this.counters.dropped += session.start.abandon();
     if (!this.started) return;
     session.clock?.flush(this.#placed);
     this.#write(session, nowMs);
     this.timeline.flush();
-    this.timeline.release(nowMs, true);
+    // Sound that is ahead of the last picture waits on: the picture that is held passes it.
+    this.timeline.release(nowMs, false);
     this.timeline.gops.interrupt();
   }
 
@@ -135,7 +141,7 @@ export class Gate {
     const session = this.#session;
     if (session !== undefined && session.clock === undefined) this.#tryBegin(session, nowMs, wallMs);
     if (!this.started || this.#ended) return;
-    if (nowMs - this.#leaderArrivedMs >= HOLD_AFTER_MS) this.#hold(nowMs);
+    if (this.#holding || nowMs - this.#leaderArrivedMs >= HOLD_AFTER_MS) this.#hold(nowMs);
     this.timeline.release(nowMs, false);
     this.timeline.fillFollowers();
   }
@@ -145,7 +151,9 @@ export class Gate {
     if (this.#ended) return;
     this.closeSession(nowMs);
     this.#ended = true;
-    if (this.started) this.timeline.end(why);
+    if (!this.started) return;
+    this.timeline.release(nowMs, true);
+    this.timeline.end(why);
   }
 
   /** Stream time of real time, microseconds. */
@@ -162,7 +170,7 @@ export class Gate {
     const ready = session.start.ready(nowMs);
     if (ready === undefined) return;
     const { leader, frames } = ready;
-    this.counters.dropped += session.start.dropped;
+    this.counters.dropped += session.start.takeDropped();
     if (!this.started) {
       this.#anchorMicros = Math.max(Math.round(wallMs * 1000), this.timeline.floorMicros);
       this.#anchorMs = leader.nowMs;
@@ -239,44 +247,82 @@ export class Gate {
   #writeOne(session: Session, lane: Lane, placed: Placed<LaneFrame>, nowMs: number): void {
     const { timeline } = this;
     let frame = placed;
-    if (lane === timeline.leader) {
-      if (this.#holding && !this.#takesOver(session, lane, placed)) {
-        this.counters.dropped++;
-        return;
+    if (timeline.leads(lane)) {
+      if (this.#holding) {
+        const taken = this.#takesOver(session, lane, placed, nowMs);
+        if (taken === undefined) {
+          this.counters.dropped++;
+          return;
+        }
+        frame = taken;
       }
-      const delay = timeline.delayForCut(lane, placed);
+      const delay = timeline.delayForCut(lane, frame);
       if (delay > 0) {
         session.clock?.shift(delay);
         lane.video?.shift(Math.round((delay * lane.track.timescale) / 1_000_000));
-        frame = { ...placed, micros: placed.micros + delay };
+        frame = { ...frame, micros: frame.micros + delay };
       }
+      if (timeline.changes && frame.payload.keyframe) this.#prepareChange(session, lane, frame, delay > 0);
       this.#measureLag(frame.micros, nowMs);
     }
     timeline.write(lane, frame);
   }
 
-  /** Whether a frame ends a hold: a keyframe (any sound) that begins no earlier than what was filled in. */
-  #takesOver(session: Session, lane: Lane, placed: Placed<LaneFrame>): boolean {
-    const start = placed.micros + placed.payload.offsetMicros;
-    if (!placed.payload.keyframe || start < (lane.endMicros ?? 0)) return false;
-    this.timeline.hold(start, true);
-    this.#holding = false;
+  /** A discontinuity is about to begin with this keyframe: everything before it is completed. */
+  #prepareChange(session: Session, lane: Lane, frame: Placed<LaneFrame>, isDelayed: boolean): void {
+    const { timeline } = this;
+    const { offsetMicros } = frame.payload;
+    timeline.flush();
+    const start = frame.micros + offsetMicros;
+    const gapMicros = start - (timeline.leader?.endMicros ?? start);
+    // What is less than a frame is a matter of rounding, not a gap to fill.
+    if (isDelayed || gapMicros > lane.durationMicros(frame.payload.payload)) timeline.hold(start, true);
+    timeline.completeFollowers(start);
+    if (lane.needsKeyframe) {
+      lane.video?.begin({
+        micros: frame.micros,
+        offsetMicros,
+        rate: claimedRate(lane, session.start.metadata),
+      });
+    }
+  }
+
+  /**
+   * Whether a frame of the leading track ends a hold: a keyframe (any sound) that begins no earlier than what was filled in. One that is late
+   * for good is moved to there, with all that follows; one in a burst is not, since what comes after the burst is on time again.
+   */
+  #takesOver(session: Session, lane: Lane, placed: Placed<LaneFrame>, nowMs: number): Placed<LaneFrame> | undefined {
+    const resumed = this.#resumed ?? { ms: nowMs, micros: placed.micros };
+    this.#resumed = resumed;
+    if (!placed.payload.keyframe) return undefined;
     const { offsetMicros } = placed.payload;
+    const lateMicros = (lane.endMicros ?? 0) - (placed.micros + offsetMicros);
+    const isBurst = placed.micros - resumed.micros > 2 * (nowMs - resumed.ms) * 1000 + BURST_MICROS;
+    if (lateMicros > 0 && (isBurst || nowMs === resumed.ms)) return undefined;
+    let frame = placed;
+    if (lateMicros > 0) {
+      session.clock?.shift(lateMicros);
+      frame = { ...placed, micros: placed.micros + lateMicros };
+    }
+    this.timeline.hold(frame.micros + offsetMicros, true);
+    this.#holding = false;
     lane.video?.begin({
-      micros: placed.micros,
+      micros: frame.micros,
       offsetMicros,
       rate: lane.video.lockedRate ?? claimedRate(lane, session.start.metadata),
     });
-    return true;
+    return frame;
   }
 
+  /** Holds the last picture up to a little behind now, and goes on with it until a keyframe takes over. */
   #hold(nowMs: number): void {
     if (!this.#holding) {
       this.#holding = true;
+      this.#resumed = undefined;
       this.timeline.flush();
       this.timeline.gops.interrupt();
     }
-    this.timeline.hold(this.#streamNow(nowMs) - HOLD_MARGIN_MICROS, false);
+    this.timeline.hold(this.#streamNow(nowMs) - Math.max(0, this.#lagMicros) - HOLD_MARGIN_MICROS, false);
     this.timeline.fillFollowers(0);
   }
 

@@ -54,6 +54,8 @@ export class Lane {
   count = 0;
   /** Configuration that holds from the next cut on. */
   pendingConfig: TrackConfig | undefined;
+  /** Its parameters are new: no frame is of use before the next keyframe. */
+  needsKeyframe = false;
   /** Frames that wait for the leading track's decision, oldest first. */
   waiting: WaitingFrame[] = [];
   arrivedMs: number = Number.NEGATIVE_INFINITY;
@@ -68,13 +70,14 @@ export class Lane {
     this.configure(track);
   }
 
-  /** New codec parameters; sound begins a new count of samples, as its rate may differ. */
+  /** New codec parameters. The track's timescale stays, whatever the sample rate becomes. */
   configure(track: Track): void {
     this.track = track;
     this.#filler = undefined;
     if (track.config.kind === "audio") {
       this.#filler = silentAacFrame(track.config);
-      if (this.audio?.sampleRate !== track.timescale) this.audio = new AudioStamper(track.timescale);
+      this.audio ??= new AudioStamper(track.timescale);
+      this.audio.sampleRate = track.config.sampleRate;
     }
   }
 
@@ -97,7 +100,8 @@ export class Lane {
   /** Likely length of a frame, microseconds. */
   durationMicros(payload: Uint8Array): number {
     if (this.video !== undefined) return this.video.frameMicros;
-    return ticksToMicros(this.samples(payload), this.track.timescale);
+    const { config } = this.track;
+    return config.kind === "audio" ? ticksToMicros(samplesOf(config, payload), config.sampleRate) : 0;
   }
 
   /** Samples of an audio frame; 0 for video. */

@@ -39,13 +39,13 @@ export class StartRule {
   #pendingBytes = 0;
   #firstMs: number | undefined;
   /** Frames that came before the first keyframe and cannot be used. */
-  dropped = 0;
+  #dropped = 0;
 
   /** Keeps a frame. Picture before the first keyframe is of no use to anybody. */
   keep(frame: PendingFrame): void {
     const isFirstPicture = !this.#pending.some(({ raw }) => raw.track.kind === "video");
     if (frame.raw.track.kind === "video" && isFirstPicture && !frame.raw.keyframe) {
-      this.dropped++;
+      this.#dropped++;
       return;
     }
     if (frame.raw.track.kind === "video" || !this.#has("video")) this.#firstMs ??= frame.nowMs;
@@ -69,6 +69,22 @@ export class StartRule {
     return announced === false || waitedMs >= WAIT_MS ? this.#begin(sound) : undefined;
   }
 
+  /** How many frames could not be used since it was last asked. */
+  takeDropped(): number {
+    const dropped = this.#dropped;
+    this.#dropped = 0;
+    return dropped;
+  }
+
+  /** The session is over before it began, or has begun: answers how many frames were kept in vain. */
+  abandon(): number {
+    const dropped = this.#dropped + this.#pending.length;
+    this.#dropped = 0;
+    this.#pending = [];
+    this.#pendingBytes = 0;
+    return dropped;
+  }
+
   #has(kind: RawTrack["kind"]): boolean {
     for (const { raw } of this.configs.values()) if (raw.kind === kind) return true;
     return false;
@@ -79,7 +95,7 @@ export class StartRule {
     const frames = this.#pending.filter(
       (frame, i) => i >= start || (frame.raw.track.kind === "audio" && leader.nowMs - frame.nowMs <= EARLY_SOUND_MS),
     );
-    this.dropped += this.#pending.length - frames.length;
+    this.#dropped += this.#pending.length - frames.length;
     this.#pending = [];
     this.#pendingBytes = 0;
     return { leader, frames };

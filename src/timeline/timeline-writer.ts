@@ -12,6 +12,7 @@ import type { EndReason, HelloRecord, LinkRecord } from "#link/record.ts";
 import type { RawTrack } from "#media/frame.ts";
 import { type Track, type TrackConfig, VIDEO_TIMESCALE } from "#media/track.ts";
 import { MICROS_PER_SECOND, microsToTicks, ticksToMicros } from "#time/ticks.ts";
+import type { AudioStamper } from "./audio-stamper.ts";
 import { type GateCheckpoint, sameConfig } from "./checkpoint.ts";
 import { Lane, type LaneCut, type LaneFrame, trackName } from "./lane.ts";
 import {
@@ -27,8 +28,8 @@ import type { StampedVideo } from "./video-stamper.ts";
 
 /** Seconds of the Unix epoch at 2020-01-01T00:00:00Z: segment numbers count from there. */
 const NUMBERS_EPOCH_SECONDS = 1_577_836_800;
-/** Longest time a follower's frame waits for the leading track, milliseconds. */
-const FOLLOWER_WAIT_MS = 300;
+/** Longest time a follower's frame waits for the leading track, milliseconds: by then the last picture is held where none comes. */
+const FOLLOWER_WAIT_MS = 1_500;
 /** How far sound may lag behind the picture before silence takes its place, microseconds. */
 const SILENCE_AFTER_MICROS = 1_000_000;
 /** How far behind the picture that silence ends, microseconds: sound that comes back late is then still used. */
@@ -166,7 +167,7 @@ export class TimelineWriter {
       const name = trackName(raw);
       const known = before.find((track) => track.name === name);
       if (known !== undefined && !sameConfig(known.config, config)) this.#needsDiscontinuity = true;
-      this.lanes.push(new Lane(raw, this.#track(raw, config, known?.id)));
+      this.lanes.push(new Lane(raw, this.#track(raw, config, known)));
     }
     this.leader = this.#chooseLeader();
     const numberNow = Math.floor(startMicros / MICROS_PER_SECOND) - NUMBERS_EPOCH_SECONDS;
@@ -195,37 +196,38 @@ export class TimelineWriter {
     const { raw, config } = announced;
     const lane = this.lane(raw);
     if (lane === undefined) {
-      this.#joining.push(new Lane(raw, this.#track(raw, config, undefined)));
+      const joining = new Lane(raw, this.#track(raw, config, undefined));
+      joining.needsKeyframe = true;
+      this.#joining.push(joining);
       return;
     }
     if (sameConfig(lane.track.config, config)) {
+      if (lane.pendingConfig !== undefined) lane.needsKeyframe = false;
       lane.pendingConfig = undefined;
       return;
     }
     lane.pendingConfig = config;
+    lane.needsKeyframe = true;
     this.#needsDiscontinuity = true;
   }
 
   /** How much later than placed the leading track's next keyframe must begin, so that cuts keep their distance. */
   delayForCut(lane: Lane, placed: Placed<LaneFrame>): number {
-    if (!this.#changes || !placed.payload.keyframe || !this.#leads(lane)) return 0;
+    if (!this.changes || !placed.payload.keyframe || !this.leads(lane)) return 0;
     const start = placed.micros + placed.payload.offsetMicros;
     return Math.max(0, (this.#cuts.at(-1)?.startMicros ?? 0) + CUT_DISTANCE_MICROS_MIN - start);
   }
 
   /** Takes a placed frame of a lane. */
   write(lane: Lane, placed: Placed<LaneFrame>): void {
-    const leads = this.#leads(lane);
+    const leads = this.leads(lane);
     if (!leads) {
       if (this.#joining.includes(lane) || lane.pendingConfig !== undefined) this.counters.dropped++;
       else lane.waiting.push({ frame: placed.payload, micros: placed.micros, nowMs: placed.nowMs });
-    } else if (
-      lane.video !== undefined &&
-      (lane.pendingConfig !== undefined || this.#joining.includes(lane)) &&
-      !placed.payload.keyframe
-    ) {
+    } else if (lane.video !== undefined && lane.needsKeyframe && !placed.payload.keyframe) {
       this.counters.dropped++;
     } else {
+      lane.needsKeyframe = false;
       this.#stamp(lane, placed.payload, placed.micros);
     }
   }
@@ -286,6 +288,21 @@ export class TimelineWriter {
     }
   }
 
+  /** Brings the followers up to `micros`, where a discontinuity is about to cut: what comes after has other parameters. */
+  completeFollowers(micros: number): void {
+    for (const lane of this.lanes) {
+      if (lane === this.leader) continue;
+      let count = 0;
+      for (const waiting of lane.waiting) {
+        if (waiting.micros >= micros) break;
+        this.#stamp(lane, waiting.frame, waiting.micros);
+        count++;
+      }
+      lane.waiting.splice(0, count);
+      this.#silence(lane, micros);
+    }
+  }
+
   /** The timeline ends: every share of a segment is sealed. */
   end(why: EndReason): void {
     for (const lane of this.lanes) this.#seal(lane);
@@ -294,12 +311,13 @@ export class TimelineWriter {
     this.#ports.emit({ type: "end", why });
   }
 
-  get #changes(): boolean {
+  /** Tracks or parameters changed: the leading track's next keyframe begins a new segment. */
+  get changes(): boolean {
     return this.#needsDiscontinuity || this.#joining.length > 0;
   }
 
   /** Whether this lane decides over cuts; a first picture that joins a broadcast of sound does from its keyframe on. */
-  #leads(lane: Lane): boolean {
+  leads(lane: Lane): boolean {
     return (
       lane === this.leader ||
       (lane.video !== undefined && this.leader?.video === undefined && this.#joining[0] === lane)
@@ -313,13 +331,14 @@ export class TimelineWriter {
     return leader;
   }
 
-  #track(raw: RawTrack, config: TrackConfig, id: number | undefined): Track {
+  /** The track as it is announced; one that was there `before` keeps its id and its timescale. */
+  #track(raw: RawTrack, config: TrackConfig, before: Track | undefined): Track {
     const taken = [...this.lanes, ...this.#joining].map((lane) => lane.track.id);
     const known = (this.#resumed?.tracks ?? []).map((track) => track.id);
     return {
-      id: id ?? Math.max(-1, ...taken, ...known) + 1,
+      id: before?.id ?? Math.max(-1, ...taken, ...known) + 1,
       name: trackName(raw),
-      timescale: timescaleOf(config),
+      timescale: before?.timescale ?? timescaleOf(config),
       config,
     };
   }
@@ -333,7 +352,7 @@ export class TimelineWriter {
       const filler = lane.filler ?? frame.payload;
       const { silentFrames, used } = audio.place(micros, lane.samples(filler));
       this.#pushSilence(lane, silentFrames, filler);
-      if (used) this.#stamped.push({ payload: frame, dts: audio.advance(samples), ptsOffset: 0, duration: samples });
+      if (used) this.#stampSound(audio, frame, samples);
       else this.counters.dropped++;
     }
     lane.remember(frame);
@@ -346,15 +365,20 @@ export class TimelineWriter {
     const samples = lane.samples(filler);
     for (let i = 0; i < count; i++) {
       const payload: LaneFrame = { payload: filler, keyframe: true, offsetMicros: 0, filler: true };
-      this.#stamped.push({ payload, dts: audio.advance(samples), ptsOffset: 0, duration: samples });
+      this.#stampSound(audio, payload, samples);
     }
     this.counters.silent += count;
+  }
+
+  #stampSound(audio: AudioStamper, payload: LaneFrame, samples: number): void {
+    const dts = audio.nextDts ?? 0;
+    this.#stamped.push({ payload, dts, ptsOffset: 0, duration: audio.advance(samples) });
   }
 
   #silence(lane: Lane, untilMicros: number): void {
     const { audio, filler } = lane;
     if (audio === undefined || filler === undefined) return;
-    audio.nextDts ??= microsToTicks(this.#cuts[0]?.startMicros ?? untilMicros, audio.sampleRate);
+    audio.nextDts ??= microsToTicks(this.#cuts[0]?.startMicros ?? untilMicros, audio.timescale);
     this.#pushSilence(lane, audio.silentFramesUntil(untilMicros, lane.samples(filler)), filler);
     this.#emitStamped(lane);
   }
@@ -363,14 +387,17 @@ export class TimelineWriter {
     const { filler } = lane;
     if (filler === undefined) return;
     const frame: LaneFrame = { payload: filler, keyframe: true, offsetMicros: 0, filler: true };
-    lane.video?.fill(microsToTicks(endMicros, VIDEO_TIMESCALE), frame, this.#stamped);
+    const end = microsToTicks(endMicros, VIDEO_TIMESCALE);
+    // A microsecond may be less than a tick: nothing is left to fill then.
+    if (end <= (lane.video?.nextDts ?? Number.NEGATIVE_INFINITY)) return;
+    lane.video?.fill(end, frame, this.#stamped);
     this.counters.held++;
     this.#emitStamped(lane);
   }
 
   #emitStamped(lane: Lane): void {
     if (this.#stamped.length === 0) return;
-    const leads = this.#leads(lane);
+    const leads = this.leads(lane);
     for (const stamped of this.#stamped) {
       if (leads) this.#lead(lane, stamped);
       else this.#moveTo(lane, stamped.dts);
@@ -388,7 +415,7 @@ export class TimelineWriter {
     if (keyframe && !filler && lane.video !== undefined) this.gops.keyframe(micros);
     const since = micros - (this.#cuts.at(-1)?.startMicros ?? micros);
     let decision: CutDecision = "none";
-    if (this.#changes && keyframe && !filler) decision = "independent";
+    if (this.changes && keyframe && !filler) decision = "independent";
     else if (since > 0) {
       decision = decideCut({
         plan: this.plan,
@@ -406,18 +433,19 @@ export class TimelineWriter {
     this.segment++;
     this.counters.cuts++;
     if (decision === "dependent") this.counters.dependentCuts++;
-    const changed = this.#changes;
+    const changed = this.changes;
     const discontinuity = this.#needsDiscontinuity;
     if (discontinuity) this.#discontinuitySequence++;
     for (const lane of this.lanes) {
       const config = lane.pendingConfig;
       if (config === undefined) continue;
       lane.pendingConfig = undefined;
+      this.counters.dropped += lane.waiting.length;
       lane.waiting = [];
       this.#seal(lane);
       lane.segment = this.segment;
-      lane.configure(this.#track(lane.raw, config, lane.track.id));
-      if (lane.audio !== undefined) lane.audio.nextDts ??= microsToTicks(micros, lane.audio.sampleRate);
+      lane.configure(this.#track(lane.raw, config, lane.track));
+      lane.audio?.begin(microsToTicks(micros, lane.audio.timescale));
     }
     const leader = this.leader;
     this.lanes.push(...this.#joining);
