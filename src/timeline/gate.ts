@@ -152,7 +152,7 @@ export class Gate {
     this.closeSession(nowMs);
     this.#ended = true;
     if (!this.started) return;
-    this.timeline.release(nowMs, true);
+    this.timeline.releaseAll(nowMs);
     this.timeline.end(why);
   }
 

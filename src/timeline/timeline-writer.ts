@@ -34,6 +34,8 @@ const FOLLOWER_WAIT_MS = 1_500;
 const SILENCE_AFTER_MICROS = 1_000_000;
 /** How far behind the picture that silence ends, microseconds: sound that comes back late is then still used. */
 const SILENCE_MARGIN_MICROS = 200_000;
+/** How far sound may be ahead of the picture where a timeline ends, microseconds. */
+const AHEAD_MICROS_MAX = 250_000;
 /** Length of a held picture when the stream has no parts, microseconds. */
 const HOLD_MICROS = 500_000;
 /** Frames of one follower that wait for the leading track. Full: they are let through. */
@@ -215,7 +217,9 @@ export class TimelineWriter {
   delayForCut(lane: Lane, placed: Placed<LaneFrame>): number {
     if (!this.changes || !placed.payload.keyframe || !this.leads(lane)) return 0;
     const start = placed.micros + placed.payload.offsetMicros;
-    return Math.max(0, (this.#cuts.at(-1)?.startMicros ?? 0) + CUT_DISTANCE_MICROS_MIN - start);
+    // The cut comes where the leading track ends, which is up to a frame earlier than the stamp says.
+    const frameMicros = this.leader?.durationMicros(placed.payload.payload) ?? 0;
+    return Math.max(0, (this.#cuts.at(-1)?.startMicros ?? 0) + CUT_DISTANCE_MICROS_MIN + frameMicros - start);
   }
 
   /** Takes a placed frame of a lane. */
@@ -301,6 +305,14 @@ export class TimelineWriter {
       lane.waiting.splice(0, count);
       this.#silence(lane, micros);
     }
+  }
+
+  /** Lets everything go that waits; where sound is far ahead, the last picture is held for as long. */
+  releaseAll(nowMs: number): void {
+    let ahead = 0;
+    for (const lane of this.lanes) ahead = Math.max(ahead, lane.waiting.at(-1)?.micros ?? 0);
+    if (ahead - (this.leader?.endMicros ?? ahead) > AHEAD_MICROS_MAX) this.hold(ahead, true);
+    this.release(nowMs, true);
   }
 
   /** The timeline ends: every share of a segment is sealed. */
