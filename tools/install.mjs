@@ -1,6 +1,6 @@
 // Finds or installs what the commands need. Plain Node 20: it runs before anything is installed.
 import { spawnSync } from "node:child_process";
-import { existsSync, statSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -9,9 +9,14 @@ export const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..");
 
 const marker = join(ROOT, "node_modules", ".package-lock.json");
 
+/** Whether every package that the lock file demands is there in its version; binaries of other platforms are not demanded. */
 function isInstalled() {
   if (!existsSync(marker)) return false;
-  return statSync(marker).mtimeMs >= statSync(join(ROOT, "package-lock.json")).mtimeMs - 60_000;
+  const installed = JSON.parse(readFileSync(marker, "utf8")).packages;
+  const demanded = JSON.parse(readFileSync(join(ROOT, "package-lock.json"), "utf8")).packages;
+  return Object.entries(demanded).every(
+    ([place, entry]) => place === "" || entry.optional === true || installed[place]?.version === entry.version,
+  );
 }
 
 /** Runs `npm ci` unless node_modules matches the lock file; exits with npm's code when that fails. */
