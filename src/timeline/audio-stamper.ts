@@ -1,95 +1,83 @@
-import { MICROS_PER_SECOND, microsToTicks } from "#time/ticks.ts";
+import { microsToTicks } from "#time/ticks.ts";
 
 /**
  * Gives audio frames their time by counting samples: `A0 + samples / rate`. The encoder's stamps are only asked whether that is still true.
  *
- *   stamp within 50 ms of the count      ─▶ the count
- *   within 100 ms, for fewer than 5 frames ─▶ the count: that was jitter
- *   later                                ─▶ the hole is filled with whole frames of silence, then the count
- *   earlier                              ─▶ the frame is dropped, until the count is true again
- *
- * After silence of ours the count begins anew at the nearest whole frame.
+ *   stamp within 50 ms of the count ─▶ the count
+ *   later by more                   ─▶ the hole is filled with whole frames of silence, then the count
+ *   earlier by more                 ─▶ the frame is dropped, until the count is true again
  */
 
 /** How far stamps may be from the sample count, seconds. */
 const TOLERANCE_SECONDS = 0.05;
-/** How far single frames may be, seconds. */
-const JITTER_SECONDS = 0.1;
-/** Frames in a row beyond the tolerance that are believed. */
-const BELIEVED_FRAMES = 5;
 
-/** What {@link AudioStamper.place} says of a frame that comes too early to be used. */
-export const DROPPED = -1;
+/** What {@link AudioStamper.place} says: how many frames of silence come first, and whether the frame itself is used. */
+export interface AudioPlacement {
+  readonly silentFrames: number;
+  readonly used: boolean;
+}
 
-/** Stamps one audio track for the whole life of its sample rate in a timeline. All times are ticks of the track. */
+/**
+ * Stamps one audio track for the whole life of a timeline. Its ticks stay the same when the encoder comes back with another sample rate: a
+ * sample then lasts a fraction of a tick, and what rounding leaves over is carried on.
+ */
 export class AudioStamper {
   /** Ticks per second. */
-  readonly sampleRate: number;
+  readonly timescale: number;
   /** End of the last stamped frame; `undefined` before the first. */
   nextDts: number | undefined;
-  #offRun = 0;
-  /** Ticks by which the next frame lasts longer, to follow a drifting clock; with its fraction. */
-  #owed = 0;
+  #sampleRate: number;
+  /** Left over by rounding, in `1 / sampleRate` of a tick. */
+  #rest = 0;
 
-  constructor(sampleRate: number) {
-    this.sampleRate = sampleRate;
+  constructor(timescale: number) {
+    this.timescale = timescale;
+    this.#sampleRate = timescale;
   }
 
-  /**
-   * Frames of silence that come before a frame stamped `micros`, or {@link DROPPED}. `silenceTicks` is the length of a silent frame, 0 where
-   * there is none. `joins`: what comes before is not this encoder's sound.
-   */
-  place(micros: number, silenceTicks: number, joins: boolean): number {
-    const ticks = microsToTicks(micros, this.sampleRate);
+  /** Samples per second of the frames that follow. */
+  set sampleRate(sampleRate: number) {
+    if (sampleRate === this.#sampleRate) return;
+    this.#sampleRate = sampleRate;
+    this.#rest = 0;
+  }
+
+  /** The track begins, or goes on after a discontinuity, no earlier than `ticks`. */
+  begin(ticks: number): void {
+    this.nextDts = Math.max(this.nextDts ?? ticks, ticks);
+  }
+
+  /** Decides over a frame that should begin at `micros`. `silentSamples` is the length of a silent frame, 0 where there is none. */
+  place(micros: number, silentSamples: number): AudioPlacement {
+    const ticks = microsToTicks(micros, this.timescale);
     if (this.nextDts === undefined) {
       this.nextDts = ticks;
-      return 0;
+      return { silentFrames: 0, used: true };
     }
+    const tolerance = TOLERANCE_SECONDS * this.timescale;
     const residual = ticks - this.nextDts;
-    const distance = Math.abs(residual);
-    if (joins) {
-      this.#offRun = 0;
-      if (residual < -Math.max(1, silenceTicks / 2)) return DROPPED;
-    } else {
-      if (distance <= TOLERANCE_SECONDS * this.sampleRate) {
-        this.#offRun = 0;
-        return 0;
-      }
-      this.#offRun++;
-      if (distance <= JITTER_SECONDS * this.sampleRate && this.#offRun < BELIEVED_FRAMES) return 0;
-      this.#offRun = 0;
-      if (residual < 0) return DROPPED;
-    }
-    return silenceTicks === 0 ? 0 : Math.max(0, Math.round(residual / silenceTicks));
+    if (residual < -tolerance) return { silentFrames: 0, used: false };
+    if (residual <= tolerance || silentSamples === 0) return { silentFrames: 0, used: true };
+    return { silentFrames: Math.round(residual / this.#ticksOf(silentSamples)), used: true };
   }
 
-  /** Where a frame stamped `micros` will begin, in ticks. */
-  startOf(micros: number): number {
-    const ticks = microsToTicks(micros, this.sampleRate);
-    const { nextDts } = this;
-    return nextDts !== undefined && Math.abs(ticks - nextDts) <= JITTER_SECONDS * this.sampleRate ? nextDts : ticks;
+  /** Frames of silence that fit before `micros`. */
+  silentFramesUntil(micros: number, silentSamples: number): number {
+    if (this.nextDts === undefined || silentSamples === 0) return 0;
+    const residual = microsToTicks(micros, this.timescale) - this.nextDts;
+    return Math.max(0, Math.floor(residual / this.#ticksOf(silentSamples)));
   }
 
-  /** Whole frames of silence that fit before `micros`. */
-  silentFramesUntil(micros: number, silenceTicks: number): number {
-    if (this.nextDts === undefined || silenceTicks === 0) return 0;
-    return Math.max(0, Math.floor((microsToTicks(micros, this.sampleRate) - this.nextDts) / silenceTicks));
-  }
-
-  /** Stream time moved by `micros`, a fraction of a frame: the next frame makes up for it. */
-  drift(micros: number): void {
-    this.#owed += (micros * this.sampleRate) / MICROS_PER_SECOND;
-  }
-
-  /** Takes the time for a frame of `samples`; its duration in ticks, at least 1. */
+  /** Takes the time for a frame of so many samples; its duration in ticks. Its decode time is where {@link nextDts} was. */
   advance(samples: number): number {
-    let duration = samples;
-    if (this.#owed >= 1 || this.#owed <= -1) {
-      const whole = Math.max(Math.trunc(this.#owed), 1 - samples);
-      duration += whole;
-      this.#owed -= whole;
-    }
-    this.nextDts = (this.nextDts ?? 0) + duration;
-    return duration;
+    const units = samples * this.timescale + this.#rest;
+    const ticks = Math.floor(units / this.#sampleRate);
+    this.#rest = units - ticks * this.#sampleRate;
+    this.nextDts = (this.nextDts ?? 0) + ticks;
+    return ticks;
+  }
+
+  #ticksOf(samples: number): number {
+    return (samples * this.timescale) / this.#sampleRate;
   }
 }

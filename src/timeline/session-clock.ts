@@ -2,45 +2,47 @@
  * From an encoder's stamps to stream time: `T = stamp + offset`, with one offset for all tracks of a session so that lips stay in sync.
  * Each frame is compared with where its track was expected to go on:
  *
- *   near, or late by as much as it arrived late, or as another track is ─▶ placed as stamped
- *   where another track has just been moved to                         ─▶ this track moves along
- *   anywhere else                                                      ─▶ held: the next frame of the track decides
- *        next agrees with it            ─▶ the encoder's clock jumped: all tracks get a new offset, stream time goes on
- *        next agrees with the old line  ─▶ that one stamp was corrupt: it is placed where it was expected
+ *   near, or late by as much as it arrived late ─▶ placed as stamped
+ *   where another track has just been moved to   ─▶ this track moves along
+ *   anywhere else                                ─▶ held: the next frame of the track decides
+ *        next agrees with it                     ─▶ the encoder's clock jumped: all tracks get a new offset, stream time goes on
+ *        next agrees with the old line           ─▶ that one stamp was corrupt: it is placed where it was expected
  *
- * No frame is ever lost here, and a track's time grows with every frame.
+ * No frame is ever lost here, and stream time never goes back further than jitter.
  */
 
 /** Jitter that is taken as it comes, microseconds; two frames where those are longer. */
 const JITTER_MICROS = 100_000;
-/** Longest gap that is believed when arrival or another track confirms it, microseconds. */
+/** Longest gap that is believed when the arrival times confirm it, microseconds. */
 const GAP_MICROS_MAX = 10_000_000;
-/** How well the confirmation must agree with a gap, microseconds. */
+/** How well the arrival must agree with a gap, microseconds; also how far apart tracks may be when one of them starts. */
 const AGREEMENT_MICROS = 1_000_000;
-/** How far from the others a track may begin, microseconds: sound is often stamped up to two seconds ahead. */
-const START_AGREEMENT_MICROS = 3_000_000;
 
-/** A frame on its way; {@link SessionClock} writes `micros`. */
-export interface Arrival<Key> {
-  /** The track, as the caller identifies it. */
-  readonly key: Key;
+/** A frame on its way: `payload` is whatever the caller wants back with its place. */
+export interface Arrival<Payload> {
+  readonly payload: Payload;
   /** Unwrapped stamp, milliseconds. */
   readonly stampMs: number;
   /** Expected duration, microseconds. */
   readonly durationMicros: number;
   readonly nowMs: number;
-  /** Decode time in stream time, microseconds. */
-  micros: number;
+}
+
+/** A frame with its decode time in stream time. */
+export interface Placed<Payload> {
+  readonly payload: Payload;
+  readonly micros: number;
+  readonly nowMs: number;
 }
 
 /** One track's position. */
-interface Line<Unit> {
+interface Line<Payload> {
   offset: number;
   /** Where the next frame should be; `undefined` before the first. */
   expected: number | undefined;
   last: number;
   arrivedMs: number;
-  suspect: Unit | undefined;
+  suspect: Arrival<Payload> | undefined;
 }
 
 /** What went on, for the dashboard. */
@@ -54,8 +56,8 @@ export interface ClockCounters {
 }
 
 /** The clock of one encoder session. */
-export class SessionClock<Key, Unit extends Arrival<Key>> {
-  readonly #lines = new Map<Key, Line<Unit>>();
+export class SessionClock<Key, Payload> {
+  readonly #lines = new Map<Key, Line<Payload>>();
   #offset: number;
   readonly #counters: ClockCounters;
   readonly #landing: (nowMs: number) => number;
@@ -70,7 +72,7 @@ export class SessionClock<Key, Unit extends Arrival<Key>> {
     this.#landing = options.landing;
   }
 
-  /** Moves everything that comes from now on later by `micros`; earlier where negative. */
+  /** Moves everything that comes from now on later by `micros`. */
   shift(micros: number): void {
     this.#offset += micros;
     for (const line of this.#lines.values()) {
@@ -80,20 +82,21 @@ export class SessionClock<Key, Unit extends Arrival<Key>> {
     }
   }
 
-  /** Places a unit. Appends to `out` what is decided: nothing while it is held, two units when it decides over the one before. */
-  place(unit: Unit, out: Unit[]): void {
-    const line = this.#line(unit.key);
+  /** Places a frame. Appends to `out` what is decided: nothing while it is held, two frames when it decides over the one before. */
+  place(key: Key, arrival: Arrival<Payload>, out: Placed<Payload>[]): void {
+    const line = this.#line(key);
     const suspect = line.suspect;
     if (suspect !== undefined) {
-      line.suspect = undefined;
-      this.#resolve(line, suspect, unit, out);
+      this.#resolve(line, suspect, arrival, out);
       return;
     }
-    this.#take(line, unit, out);
+    const micros = this.#judge(line, arrival);
+    if (micros === undefined) line.suspect = arrival;
+    else this.#accept(line, arrival, micros, out);
   }
 
   /** The session is over: what is held is placed where it was expected. */
-  flush(out: Unit[]): void {
+  flush(out: Placed<Payload>[]): void {
     for (const line of this.#lines.values()) {
       const { suspect } = line;
       if (suspect === undefined) continue;
@@ -102,7 +105,7 @@ export class SessionClock<Key, Unit extends Arrival<Key>> {
     }
   }
 
-  #line(key: Key): Line<Unit> {
+  #line(key: Key): Line<Payload> {
     let line = this.#lines.get(key);
     if (line === undefined) {
       line = {
@@ -117,95 +120,73 @@ export class SessionClock<Key, Unit extends Arrival<Key>> {
     return line;
   }
 
-  #take(line: Line<Unit>, unit: Unit, out: Unit[]): void {
-    const micros = this.#judge(line, unit);
-    if (micros === undefined) line.suspect = unit;
-    else this.#accept(line, unit, micros, out);
-  }
-
   /** Stream time of a frame that can be trusted, `undefined` for a suspect. */
-  #judge(line: Line<Unit>, unit: Unit): number | undefined {
-    const micros = unit.stampMs * 1000 + line.offset;
-    const { expected } = line;
-    if (expected === undefined) {
-      const elsewhere = this.#elsewhere(line);
-      if (elsewhere === undefined || Math.abs(micros - elsewhere) <= START_AGREEMENT_MICROS) return micros;
-      return this.#follow(line, unit, elsewhere, AGREEMENT_MICROS);
-    }
+  #judge(line: Line<Payload>, arrival: Arrival<Payload>): number | undefined {
+    const micros = arrival.stampMs * 1000 + line.offset;
+    const expected = line.expected ?? this.#elsewhere(line);
+    if (expected === undefined) return micros;
+    const tolerance =
+      line.expected === undefined ? AGREEMENT_MICROS : Math.max(JITTER_MICROS, 2 * arrival.durationMicros);
     const delta = micros - expected;
-    if (Math.abs(delta) <= Math.max(JITTER_MICROS, 2 * unit.durationMicros)) return micros;
-    if (delta > 0 && delta <= GAP_MICROS_MAX) {
-      const arrivalGap = (unit.nowMs - line.arrivedMs) * 1000;
-      if (Math.abs(delta - arrivalGap) <= AGREEMENT_MICROS || this.#isReached(line, micros)) return micros;
+    if (Math.abs(delta) <= tolerance) return micros;
+    if (delta > 0 && delta <= GAP_MICROS_MAX && line.expected !== undefined) {
+      const arrivalGap = (arrival.nowMs - line.arrivedMs) * 1000;
+      if (Math.abs(delta - arrivalGap) <= AGREEMENT_MICROS) return micros;
     }
-    return this.#follow(line, unit, expected, AGREEMENT_MICROS);
+    return this.#follow(line, arrival, expected);
   }
 
   /** Where the other tracks are, for a track that has no position of its own yet. */
-  #elsewhere(line: Line<Unit>): number | undefined {
+  #elsewhere(line: Line<Payload>): number | undefined {
     for (const other of this.#lines.values()) if (other !== line && other.expected !== undefined) return other.expected;
     return undefined;
   }
 
-  /** Another track on the same offset has come about as far: frames between were left out by the encoder, its clock did not jump. */
-  #isReached(line: Line<Unit>, micros: number): boolean {
-    for (const other of this.#lines.values()) {
-      if (other === line || other.offset !== line.offset || other.expected === undefined) continue;
-      if (Math.abs(other.expected - micros) <= AGREEMENT_MICROS) return true;
-    }
-    return false;
-  }
-
   /** Another track has been moved to a new offset and this frame fits there. */
-  #follow(line: Line<Unit>, unit: Unit, expected: number, tolerance: number): number | undefined {
+  #follow(line: Line<Payload>, arrival: Arrival<Payload>, expected: number): number | undefined {
     if (line.offset === this.#offset) return undefined;
-    const micros = unit.stampMs * 1000 + this.#offset;
-    if (Math.abs(micros - expected) > tolerance) return undefined;
+    const micros = arrival.stampMs * 1000 + this.#offset;
+    if (Math.abs(micros - expected) > AGREEMENT_MICROS) return undefined;
     line.offset = this.#offset;
     return micros;
   }
 
-  #resolve(line: Line<Unit>, suspect: Unit, unit: Unit, out: Unit[]): void {
-    const step = (unit.stampMs - suspect.stampMs) * 1000;
+  #resolve(line: Line<Payload>, suspect: Arrival<Payload>, arrival: Arrival<Payload>, out: Placed<Payload>[]): void {
+    line.suspect = undefined;
+    const step = (arrival.stampMs - suspect.stampMs) * 1000;
     const tolerance = Math.max(JITTER_MICROS, 2 * suspect.durationMicros);
-    if (step <= 0 || Math.abs(step - suspect.durationMicros) > tolerance) {
-      this.#interpolate(line, suspect, out);
-      this.#take(line, unit, out);
+    if (step > 0 && Math.abs(step - suspect.durationMicros) <= tolerance) {
+      const followed = this.#follow(line, suspect, line.expected ?? 0);
+      if (followed === undefined) {
+        this.#counters.jumps++;
+        this.#offset = Math.round(this.#landing(arrival.nowMs)) - suspect.stampMs * 1000;
+        line.offset = this.#offset;
+      }
+      this.#accept(line, suspect, suspect.stampMs * 1000 + line.offset, out);
+      this.#accept(line, arrival, arrival.stampMs * 1000 + line.offset, out);
       return;
     }
-    if (!this.#isConfirmed(line, suspect)) {
-      this.#counters.jumps++;
-      this.#offset = Math.round(this.#landing(unit.nowMs)) - suspect.stampMs * 1000;
-      line.offset = this.#offset;
-    }
-    this.#accept(line, suspect, suspect.stampMs * 1000 + line.offset, out);
-    this.#accept(line, unit, unit.stampMs * 1000 + line.offset, out);
+    this.#interpolate(line, suspect, out);
+    const micros = this.#judge(line, arrival);
+    if (micros === undefined) line.suspect = arrival;
+    else this.#accept(line, arrival, micros, out);
   }
 
-  /** What the other tracks did since a frame was held explains it after all. */
-  #isConfirmed(line: Line<Unit>, suspect: Unit): boolean {
-    const micros = suspect.stampMs * 1000 + line.offset;
-    const expected = line.expected ?? this.#elsewhere(line) ?? micros;
-    if (micros > expected && micros - expected <= GAP_MICROS_MAX && this.#isReached(line, micros)) return true;
-    return this.#follow(line, suspect, expected, GAP_MICROS_MAX) !== undefined;
-  }
-
-  #interpolate(line: Line<Unit>, suspect: Unit, out: Unit[]): void {
+  #interpolate(line: Line<Payload>, suspect: Arrival<Payload>, out: Placed<Payload>[]): void {
     this.#counters.interpolated++;
     const expected = line.expected ?? this.#elsewhere(line) ?? suspect.stampMs * 1000 + line.offset;
     this.#accept(line, suspect, expected, out);
   }
 
-  #accept(line: Line<Unit>, unit: Unit, micros: number, out: Unit[]): void {
+  #accept(line: Line<Payload>, arrival: Arrival<Payload>, micros: number, out: Placed<Payload>[]): void {
     let at = micros;
     if (at <= line.last) {
       this.#counters.clamped++;
       at = line.last + 1;
     }
     line.last = at;
-    line.expected = at + unit.durationMicros;
-    line.arrivedMs = unit.nowMs;
-    unit.micros = at;
-    out.push(unit);
+    line.expected = at + arrival.durationMicros;
+    line.arrivedMs = arrival.nowMs;
+    out.push({ payload: arrival.payload, micros: at, nowMs: arrival.nowMs });
   }
 }
