@@ -16,8 +16,11 @@ const JUMP_AFTER_MS = 4_000;
 const RESTART_AFTER_MS = 9_000;
 /** Further behind than this beyond the target, not by the viewer's will, is jumped over, milliseconds. */
 const DRIFT_MS_MAX = 3_000;
-/** Beyond the target by this much the page offers to go live, milliseconds. */
-const BEHIND_MS = 1_500;
+/** Beyond the target by this much the page offers to go live: soon where the viewer went back, late where a slow machine wavers, milliseconds. */
+const BEHIND_BY_CHOICE_MS = 1_000;
+const BEHIND_MS = 3_000;
+/** This near to the target a viewer is live again, however he came there, milliseconds. */
+const LIVE_AGAIN_MS = 400;
 
 /** Fewer new pictures a second than this, and the server may be showing the last one again and again. */
 const PICTURES_PER_SECOND_MIN = 6;
@@ -255,10 +258,11 @@ export class Player {
 
   #readLatency(engine: Engine): void {
     const latencyMs = engine.latencyMs();
+    const beyondMs = latencyMs === undefined ? 0 : latencyMs - engine.targetLatencyMs();
+    if (beyondMs < LIVE_AGAIN_MS && !this.video.paused) this.#behindByChoice = false;
     batch(() => {
       this.latencyMs.value = latencyMs;
-      const beyondMs = (latencyMs ?? 0) - engine.targetLatencyMs();
-      this.behindMs.value = beyondMs > BEHIND_MS ? beyondMs : 0;
+      this.behindMs.value = beyondMs > (this.#behindByChoice ? BEHIND_BY_CHOICE_MS : BEHIND_MS) ? beyondMs : 0;
     });
   }
 
