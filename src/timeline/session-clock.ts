@@ -2,11 +2,12 @@
  * From an encoder's stamps to stream time: `T = stamp + offset`, with one offset for all tracks of a session so that lips stay in sync.
  * Each frame is compared with where its track was expected to go on:
  *
- *   near, or late by as much as it arrived late ─▶ placed as stamped
- *   where another track has just been moved to   ─▶ this track moves along
- *   anywhere else                                ─▶ held: the next frame of the track decides
- *        next agrees with it                     ─▶ the encoder's clock jumped: all tracks get a new offset, stream time goes on
- *        next agrees with the old line           ─▶ that one stamp was corrupt: it is placed where it was expected
+ *   near, or late by as much as it arrived late, or where another track is ─▶ placed as stamped
+ *   where another track has just been moved to                            ─▶ this track moves along
+ *   anywhere else                                                         ─▶ held: the next frame of the track decides
+ *        next agrees with it, and another track is there ─▶ a hole after all: placed as stamped
+ *        next agrees with it                             ─▶ the encoder's clock jumped: all tracks get a new offset, stream time goes on
+ *        next agrees with the old line                   ─▶ that one stamp was corrupt: it is placed where it was expected
  *
  * No frame is ever lost here, and stream time never goes back further than jitter.
  */
@@ -15,8 +16,10 @@
 const JITTER_MICROS = 100_000;
 /** Longest gap that is believed when the arrival times confirm it, microseconds. */
 const GAP_MICROS_MAX = 10_000_000;
-/** How well the arrival must agree with a gap, microseconds; also how far apart tracks may be when one of them starts. */
+/** How well the arrival must agree with a gap at most, microseconds; also how far apart tracks may be. */
 const AGREEMENT_MICROS = 1_000_000;
+/** How near another track must be to confirm a gap, microseconds. */
+const CONFIRMATION_MICROS = 250_000;
 
 /** A frame on its way: `payload` is whatever the caller wants back with its place. */
 export interface Arrival<Payload> {
@@ -130,8 +133,10 @@ export class SessionClock<Key, Payload> {
     const delta = micros - expected;
     if (Math.abs(delta) <= tolerance) return micros;
     if (delta > 0 && delta <= GAP_MICROS_MAX && line.expected !== undefined) {
+      // A short gap needs a closer witness than a second: a stamp that is wrong by half a second came on time.
+      const agreement = Math.min(AGREEMENT_MICROS, Math.max(JITTER_MICROS, delta / 2));
       const arrivalGap = (arrival.nowMs - line.arrivedMs) * 1000;
-      if (Math.abs(delta - arrivalGap) <= AGREEMENT_MICROS) return micros;
+      if (Math.abs(micros - line.last - arrivalGap) <= agreement || this.#confirms(line, micros)) return micros;
     }
     return this.#follow(line, arrival, expected);
   }
@@ -140,6 +145,15 @@ export class SessionClock<Key, Payload> {
   #elsewhere(line: Line<Payload>): number | undefined {
     for (const other of this.#lines.values()) if (other !== line && other.expected !== undefined) return other.expected;
     return undefined;
+  }
+
+  /** Another track has come to that time, so it is no invention of this one. */
+  #confirms(line: Line<Payload>, micros: number): boolean {
+    for (const other of this.#lines.values()) {
+      if (other !== line && other.expected !== undefined && Math.abs(other.last - micros) <= CONFIRMATION_MICROS)
+        return true;
+    }
+    return false;
   }
 
   /** Another track has been moved to a new offset and this frame fits there. */
@@ -157,7 +171,9 @@ export class SessionClock<Key, Payload> {
     const tolerance = Math.max(JITTER_MICROS, 2 * suspect.durationMicros);
     if (step > 0 && Math.abs(step - suspect.durationMicros) <= tolerance) {
       const followed = this.#follow(line, suspect, line.expected ?? 0);
-      if (followed === undefined) {
+      const delta = suspect.stampMs * 1000 + line.offset - (line.expected ?? Number.POSITIVE_INFINITY);
+      const isGap = delta > 0 && delta <= GAP_MICROS_MAX && this.#confirms(line, suspect.stampMs * 1000 + line.offset);
+      if (followed === undefined && !isGap) {
         this.#counters.jumps++;
         this.#offset = Math.round(this.#landing(arrival.nowMs)) - suspect.stampMs * 1000;
         line.offset = this.#offset;

@@ -20,6 +20,9 @@ const ROUNDING_MS = 1.1;
 const DOUBT_FRAMES = 30;
 /** Distance from the line that counts for {@link DOUBT_FRAMES}, ticks: 4 ms. */
 const DOUBT_TICKS = 360;
+/** Frames left out, fading by a quarter with each that is there, before the rate is doubted: it may be twice the real one. */
+const SKIPS_MAX = 8;
+const SKIPS_FADE = 0.25;
 /** How far a presentation offset may be from a whole frame and still mean it, ticks: 1.5 ms. */
 const SNAP_TICKS = 135;
 /** Assumed duration before anything is known, ticks: 30 fps. */
@@ -47,6 +50,7 @@ export class VideoStamper<Payload> {
   #baseTicks = 0;
   #count = 0;
   #doubts = 0;
+  #skips = 0;
   #shiftTicks = 0;
   #shiftFrames = 0;
   #held: Held<Payload> | undefined;
@@ -129,6 +133,7 @@ export class VideoStamper<Payload> {
     this.#baseTicks = ticks;
     this.#count = 0;
     this.#doubts = 0;
+    this.#skips = 0;
     this.#shiftFrames = Math.round(this.#shiftTicks / ((VIDEO_TIMESCALE * rate.den) / rate.num));
   }
 
@@ -142,6 +147,8 @@ export class VideoStamper<Payload> {
     this.#doubts =
       Math.abs(rest) <= DOUBT_TICKS ? 0 : rest > 0 ? Math.max(1, this.#doubts + 1) : Math.min(-1, this.#doubts - 1);
     if (Math.abs(this.#doubts) >= DOUBT_FRAMES) return this.#unlock();
+    this.#skips = skipped > 0 ? this.#skips + 1 : Math.max(0, this.#skips - SKIPS_FADE);
+    if (this.#skips >= SKIPS_MAX) return this.#unlock();
     this.#count += skipped;
     return true;
   }
