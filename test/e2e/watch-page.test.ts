@@ -33,7 +33,7 @@ let encoder: Tool | undefined;
 
 beforeAll(async () => {
   platform = await startPlatform({
-    flags: ["--grace-seconds", "3"],
+    flags: ["--grace-seconds", "8"],
     streams: { other: "other-key-0123456789abcdefghijkl" },
   });
   browser = await startBrowser();
@@ -109,8 +109,10 @@ describe("a page that is open before the broadcast", () => {
     await page.keyboard.press("l");
     await untilState(page, "live");
     await page.keyboard.press("?");
-    expect(await page.getByRole("dialog", { name: "Keys" }).isVisible()).toBe(true);
+    const help = page.getByRole("dialog", { name: "Keys" });
+    await help.waitFor();
     await page.keyboard.press("Escape");
+    await help.waitFor({ state: "detached" });
     await page.keyboard.press("t");
     expect(await page.evaluate(() => document.body.classList.contains("is-theatre"))).toBe(true);
     await page.keyboard.press("t");
@@ -128,6 +130,9 @@ describe("a page that is open before the broadcast", () => {
     await page.mouse.move(400, 400);
     await page.getByRole("button", { name: /^Quality/ }).press("Enter");
     const items = page.getByRole("menuitemradio");
+    await eventually(5_000, "the focus in the menu", async () =>
+      (await page.evaluate(() => document.activeElement?.getAttribute("role"))) === "menuitemradio" ? true : undefined,
+    );
     expect(await items.allInnerTexts()).toEqual(["Auto (360p)", "360p"]);
     await page.keyboard.press("ArrowDown");
     await page.keyboard.press("Enter");
@@ -140,7 +145,7 @@ describe("a page that is open before the broadcast", () => {
 
   test("tells of an interruption over the last picture, then that it is over, and plays when it returns", async () => {
     encoder?.kill("SIGKILL");
-    await eventually(10_000, "the line about the interruption", async () =>
+    await eventually(12_000, "the line about the interruption", async () =>
       (await wordsOf(page)).includes("The broadcaster lost the connection") ? true : undefined,
     );
     await untilState(page, "over");

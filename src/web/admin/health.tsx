@@ -96,7 +96,7 @@ function KeyframeFigure({ health }: { health: StreamHealth }): JSX.Element {
     <Figure
       label="Keyframe interval"
       value={secondsText(last)}
-      note={`average ${secondsText(average)}, longest ${secondsText(max)}`}
+      note={`${secondsText(average)} average, ${secondsText(max)} longest`}
       warns={health.warnings.some(({ code }) => code === "KEYFRAME_INTERVAL_LONG")}
     />
   );

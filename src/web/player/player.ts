@@ -88,6 +88,8 @@ export class Player {
         this.stream.value = stream;
         this.#said = { type: "status", state: stream.state, hasEnded: stream.endedMs !== null };
         this.#tell(this.#said);
+        // The picture that stands still is the last one there will be.
+        if (stream.state === "offline" && this.isStill.value) this.#tell({ type: "ended" });
       },
       missing: () => this.#tell({ type: "missing" }),
       unreachable: () => this.#tell({ type: "unreachable" }),
@@ -142,6 +144,7 @@ export class Player {
   }
 
   #enter(after: Phase, before: Phase): void {
+    if (after !== "playing") this.isStill.value = false;
     if (after === "reconnecting" || after === "over") this.#freeze();
     // Standing still at the end of a broadcast is no stall.
     if (after === "over" && before === "reconnecting") this.stalls.value--;
@@ -172,19 +175,21 @@ export class Player {
 
   #listenToVideo(): void {
     const { video } = this;
-    const read = (): void => {
-      batch(() => {
-        this.paused.value = video.paused;
-        this.muted.value = video.muted || video.volume === 0;
-        this.volume.value = video.volume;
-      });
-    };
-    for (const name of ["play", "pause", "volumechange"]) video.addEventListener(name, read);
+    for (const name of ["play", "pause", "volumechange"]) video.addEventListener(name, () => this.#readVideo());
     video.addEventListener("resize", () => this.#readQualities());
     video.addEventListener("loadstart", () => {
       if (this.#wantsPlay && !this.needsTap.value) void this.#play();
     });
-    read();
+    this.#readVideo();
+  }
+
+  #readVideo(): void {
+    const { video } = this;
+    batch(() => {
+      this.paused.value = video.paused;
+      this.muted.value = video.muted || video.volume === 0;
+      this.volume.value = video.volume;
+    });
   }
 
   #readQualities(): void {
@@ -333,12 +338,15 @@ export class Player {
     this.offersSound.value = false;
     if (!muted && this.video.volume === 0) this.video.volume = 0.5;
     this.video.muted = muted;
+    // The element tells later; the next key press must know already.
+    this.#readVideo();
   }
 
   setVolume(volume: number): void {
     this.offersSound.value = false;
     this.video.volume = Math.min(1, Math.max(0, volume));
     this.video.muted = this.video.volume === 0;
+    this.#readVideo();
   }
 
   goLive(): void {

@@ -1,6 +1,6 @@
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { Icon } from "#web/icons.tsx";
 import type { Player } from "./player.ts";
 
@@ -44,7 +44,8 @@ export function QualityMenu({ player }: { player: Player }): JSX.Element | null 
     isOpen.value = false;
     button.current?.focus();
   };
-  useEffect(() => {
+  // Before the next key: it belongs to the menu already.
+  useLayoutEffect(() => {
     if (!isOpen.value) return undefined;
     box.current?.querySelector<HTMLElement>("[aria-checked=true]")?.focus();
     const onOutside = (event: Event): void => {
