@@ -19,8 +19,9 @@ const STANDARD_RATES: readonly Rational[] = [
 const TOLERANCE = 0.0005;
 
 /**
- * Frames per second of a video track, measured: the median over its listed whole segments, so that one stretched frame does not count, and
- * the exact rate where the median is within 0.05 % of the bitstream's own or a standard one. `undefined` before anything is listed.
+ * Frames per second of a video track, measured: from what most frames last, as the median over its listed whole segments, so that frames that
+ * are stretched or left out do not count; the exact rate where that is within 0.05 % of the bitstream's own or a standard one. `undefined`
+ * before anything is listed.
  */
 export function measuredFrameRate(track: WindowTrack): Rational | undefined {
   const { timescale, config } = track.track;
@@ -28,7 +29,8 @@ export function measuredFrameRate(track: WindowTrack): Rational | undefined {
   const rates: number[] = [];
   for (const segment of track.segments) {
     if (segment.number < track.firstListedSegment || segment.gap || segment.frameCount === 0) continue;
-    if (segment.sealed || track.segments.length === 1) rates.push((segment.frameCount * timescale) / segment.duration);
+    if (segment.usualFrameTicks > 0) rates.push(timescale / segment.usualFrameTicks);
+    else if (track.segments.length === 1) rates.push((segment.frameCount * timescale) / segment.duration);
   }
   const measured = rates.sort((a, b) => a - b)[rates.length >> 1];
   if (measured === undefined) return config.frameRate;

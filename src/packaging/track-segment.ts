@@ -2,6 +2,7 @@ import { assert } from "#faults/fault.ts";
 import { type Frame, FrameFlag } from "#media/frame.ts";
 import { sequenceNumber, writeChunk } from "./cmaf/chunk.ts";
 import { beginsNewPart, closesPart } from "./part-rule.ts";
+import { UsualDuration } from "./usual-duration.ts";
 import type { Part, Segment } from "./window.ts";
 
 /** What a segment is born with. */
@@ -38,6 +39,7 @@ export class TrackSegment implements Segment {
   gap = false;
   frameCount = 0;
   sizeBytes = 0;
+  usualFrameTicks = 0;
   bytes: Uint8Array | undefined;
   /** A frame was lost: this segment can only become a gap. */
   spoiled = false;
@@ -47,6 +49,7 @@ export class TrackSegment implements Segment {
   nextIndex = 0;
   readonly #targetTicks: number;
   readonly #alwaysIndependent: boolean;
+  #durations: UsualDuration | undefined = new UsualDuration();
   #open: Frame[] = [];
   #openTicks = 0;
 
@@ -79,6 +82,7 @@ export class TrackSegment implements Segment {
     if (beginsNewPart(this.#openTicks, frame.duration, this.#targetTicks)) closed += this.#closePart();
     this.#open.push(frame);
     this.#openTicks += frame.duration;
+    this.#durations?.add(frame.duration);
     this.nextIndex++;
     if (closesPart(this.#openTicks, frame.duration, this.#targetTicks)) closed += this.#closePart();
     return closed;
@@ -88,6 +92,8 @@ export class TrackSegment implements Segment {
   seal(): void {
     if (this.#open.length > 0) this.#closePart();
     this.sealed = true;
+    this.usualFrameTicks = this.#durations?.ticks ?? 0;
+    this.#durations = undefined;
     const first = this.parts[0];
     if (first === undefined) return;
     if (this.parts.length === 1) {

@@ -37,6 +37,8 @@ export interface Segment {
   /** Frames and bytes of all whole parts so far. */
   readonly frameCount: number;
   readonly sizeBytes: number;
+  /** What most of its frames last, ticks, averaged where rounding makes it vary; 0 until it is sealed. */
+  readonly usualFrameTicks: number;
   /** Name of the init segment it needs. */
   readonly initName: string;
   /** All of it, in one array. Only when sealed. */
