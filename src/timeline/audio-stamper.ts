@@ -27,6 +27,11 @@ export class AudioStamper {
   /** End of the last stamped frame; `undefined` before the first. */
   nextDts: number | undefined;
   #sampleRate: number;
+  /** The track goes on after a discontinuity: its first frame may begin later than {@link nextDts}. */
+  #isFresh = false;
+  /** The last frame was one of ours: the next one lasts as long as puts those after it on their own time. */
+  #isJoint = false;
+  #adjustTicks = 0;
   /** Left over by rounding, in `1 / sampleRate` of a tick. */
   #rest = 0;
 
@@ -45,6 +50,7 @@ export class AudioStamper {
   /** The track begins, or goes on after a discontinuity, no earlier than `ticks`. */
   begin(ticks: number): void {
     this.nextDts = Math.max(this.nextDts ?? ticks, ticks);
+    this.#isFresh = true;
   }
 
   /** Decides over a frame that should begin at `micros`. `silentSamples` is the length of a silent frame, 0 where there is none. */
@@ -55,10 +61,18 @@ export class AudioStamper {
       return { silentFrames: 0, used: true };
     }
     const tolerance = TOLERANCE_SECONDS * this.timescale;
-    const residual = ticks - this.nextDts;
+    let residual = ticks - this.nextDts;
+    if (this.#isFresh && residual > 0 && residual <= 2 * tolerance) {
+      this.nextDts = ticks;
+      residual = 0;
+    }
+    const silentTicks = this.#ticksOf(silentSamples);
+    const rest = silentTicks === 0 ? residual : residual - Math.round(residual / silentTicks) * silentTicks;
+    // Silence comes in whole frames: what it is off by is made up for at the joint.
+    if (this.#isJoint || (residual > tolerance && silentTicks > 0)) this.#adjustTicks = Math.round(rest);
     if (residual < -tolerance) return { silentFrames: 0, used: false };
     if (residual <= tolerance || silentSamples === 0) return { silentFrames: 0, used: true };
-    return { silentFrames: Math.round(residual / this.#ticksOf(silentSamples)), used: true };
+    return { silentFrames: Math.round(residual / silentTicks), used: true };
   }
 
   /** Frames of silence that fit before `micros`. */
@@ -68,11 +82,20 @@ export class AudioStamper {
     return Math.max(0, Math.floor(residual / this.#ticksOf(silentSamples)));
   }
 
-  /** Takes the time for a frame of so many samples; its duration in ticks. Its decode time is where {@link nextDts} was. */
-  advance(samples: number): number {
+  /**
+   * Takes the time for a frame of so many samples; its duration in ticks. Its decode time is where {@link nextDts} was.
+   * `filler`: it is silence of ours.
+   */
+  advance(samples: number, filler: boolean): number {
     const units = samples * this.timescale + this.#rest;
-    const ticks = Math.floor(units / this.#sampleRate);
+    let ticks = Math.floor(units / this.#sampleRate);
     this.#rest = units - ticks * this.#sampleRate;
+    if (!filler) {
+      ticks = Math.max(1, ticks + this.#adjustTicks);
+      this.#adjustTicks = 0;
+    }
+    this.#isFresh = false;
+    this.#isJoint = filler;
     this.nextDts = (this.nextDts ?? 0) + ticks;
     return ticks;
   }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { FrameFlag } from "#media/frame.ts";
 import { ticksToMicros } from "#time/ticks.ts";
+import { formatCheckpoint, parseCheckpoint } from "./checkpoint.ts";
 import { GateRig, EPOCH_OFFSET_MS } from "./gate-rig.ts";
 import {
   AUDIO,
@@ -104,17 +105,80 @@ function expectSegmentsFit(rig: GateRig): void {
   }
 }
 
-/** A broadcast of one or two random sessions, with everything that must hold of it. */
+/** Picture and sound of a segment begin within a frame of sound of each other, where nothing disturbed them. */
+function expectTogether(rig: GateRig): void {
+  const [picture, sound] = rig.checker.tracks;
+  if (picture === undefined || sound === undefined) return;
+  for (const cut of rig.checker.cuts) {
+    const first = rig.checker.segments(sound.id).find(({ number }) => number === cut.segment)?.frames[0];
+    if (first === undefined) continue;
+    const late = ticksToMicros(first.dts, sound.timescale) - cut.startMicros;
+    if (late < -12 || late > 23_300) throw new Error(`sound of ${cut.segment} begins ${late} µs after its cut`);
+  }
+}
+
+/** A session whose picture or sound changes its parameters on the way, or whose sound joins late. */
+function changingSession(rig: GateRig, random: () => number): void {
+  const options = randomSession(random, 14);
+  const frames = encode(options, rig.nowMs);
+  const changeMs = rig.nowMs + 2_000 + random() * 10_000;
+  const isLate = options.video !== undefined && options.audio !== undefined && random() < 0.3;
+  rig.gate.openSession(rig.nowMs);
+  rig.announce(isLate ? { ...options, audio: { sampleRate: 48_000, lateSeconds: 1 } } : options);
+  rig.feed(frames.filter(({ arrivalMs }) => arrivalMs < changeMs));
+  if (isLate) rig.gate.configure(AUDIO, audioConfig(48_000));
+  else if (options.video !== undefined && random() < 0.6) rig.gate.configure(VIDEO, videoConfig({ profile: 77 }));
+  else if (options.audio !== undefined)
+    rig.gate.configure(AUDIO, audioConfig(options.audio.sampleRate === 48_000 ? 44_100 : 48_000));
+  rig.feed(frames.filter(({ arrivalMs }) => arrivalMs >= changeMs));
+  if (random() < 0.5) rig.gate.closeSession(rig.nowMs);
+}
+
+/** A node dies; the next one goes on from what was stored, above all that was issued. */
+function killAndGoOn(rig: GateRig, random: () => number): GateRig {
+  const { checkpoint, checker } = rig;
+  const next = new GateRig({
+    checkpoint: checkpoint === undefined ? undefined : parseCheckpoint(formatCheckpoint(checkpoint)),
+    nowMs: rig.nowMs + 50 + random() * 8_000,
+    timelineId: "ffffffffffffffff",
+  });
+  next.session(randomSession(random, 8));
+  const last = checker.cuts.at(-1);
+  const first = next.checker.cuts[0];
+  if (last !== undefined && first !== undefined) {
+    if (next.checker.hello?.timelineId !== checker.hello?.timelineId) throw new Error("the timeline goes on");
+    if (first.segment !== last.segment + 1) throw new Error(`segment ${first.segment} follows ${last.segment}`);
+    for (const track of checker.everyTrack.values()) {
+      const end = Math.max(0, ...checker.frames(track.id).map(({ dts, duration }) => dts + duration));
+      const begin = next.checker.frames(track.id)[0]?.dts ?? Number.POSITIVE_INFINITY;
+      if (begin < end) throw new Error(`${track.name} begins ${end - begin} ticks before the end of what was issued`);
+    }
+  }
+  return next;
+}
+
+/** A broadcast of random sessions, with everything that must hold of it. */
 function randomBroadcast(random: () => number): void {
-  const rig = new GateRig();
-  rig.session(randomSession(random, 12 + random() * 10));
-  if (random() < 0.4) {
+  let rig = new GateRig();
+  const rigs = [rig];
+  const first = randomSession(random, 12 + random() * 10);
+  rig.session(first, { open: random() < 0.3 });
+  if (first.faults?.length === 0) expectTogether(rig);
+  const fate = random();
+  if (fate < 0.3) {
     rig.idle(random() * 8_000);
     rig.session(randomSession(random, 8));
+  } else if (fate < 0.5) {
+    rig.idle(random() * 3_000);
+    changingSession(rig, random);
+  } else if (fate < 0.65) {
+    rig = killAndGoOn(rig, random);
+    rigs.push(rig);
   }
   rig.gate.end("stopped", rig.nowMs);
+  for (const each of rigs) expectSegmentsFit(each);
+  // What a killed node had in hand is lost with it.
   expectNothingLost(rig);
-  expectSegmentsFit(rig);
 }
 
 const SEED = Number(process.env["GRANDSTAND_SEED"] ?? Math.floor(Math.random() * 1e9));

@@ -226,6 +226,7 @@ export class Gate {
       keyframe: raw.keyframe,
       offsetMicros: raw.ptsOffset * 1000,
       filler: false,
+      changes: false,
     };
     const before = this.#placed.length;
     const durationMicros = lane.durationMicros(raw.payload);
@@ -256,35 +257,34 @@ export class Gate {
         }
         frame = taken;
       }
-      const delay = timeline.delayForCut(lane, frame);
-      if (delay > 0) {
-        session.clock?.shift(delay);
-        lane.video?.shift(Math.round((delay * lane.track.timescale) / 1_000_000));
-        frame = { ...frame, micros: frame.micros + delay };
-      }
-      if (timeline.changes && frame.payload.keyframe) this.#prepareChange(session, lane, frame, delay > 0);
+      if (timeline.changes && frame.payload.keyframe) frame = this.#change(session, lane, frame);
       this.#measureLag(frame.micros, nowMs);
     }
     timeline.write(lane, frame);
   }
 
-  /** A discontinuity is about to begin with this keyframe: everything before it is completed. */
-  #prepareChange(session: Session, lane: Lane, frame: Placed<LaneFrame>, isDelayed: boolean): void {
+  /** Changed tracks and parameters take effect with this keyframe: everything before it is completed. */
+  #change(session: Session, lane: Lane, placed: Placed<LaneFrame>): Placed<LaneFrame> {
     const { timeline } = this;
-    const { offsetMicros } = frame.payload;
+    // What is still held belongs before the change, and may cut.
     timeline.flush();
-    const start = frame.micros + offsetMicros;
+    if (!timeline.changes) return placed;
+    const delay = timeline.delayForCut(placed);
+    if (delay > 0) {
+      session.clock?.shift(delay);
+      lane.video?.shift(Math.round((delay * lane.track.timescale) / 1_000_000));
+    }
+    const micros = placed.micros + delay;
+    const { offsetMicros } = placed.payload;
+    const start = micros + offsetMicros;
     const gapMicros = start - (timeline.leader?.endMicros ?? start);
     // What is less than a frame is a matter of rounding, not a gap to fill.
-    if (isDelayed || gapMicros > lane.durationMicros(frame.payload.payload)) timeline.hold(start, true);
+    if (delay > 0 || gapMicros > lane.durationMicros(placed.payload.payload)) timeline.hold(start, true);
     timeline.completeFollowers(start);
-    if (lane.needsKeyframe) {
-      lane.video?.begin({
-        micros: frame.micros,
-        offsetMicros,
-        rate: claimedRate(lane, session.start.metadata),
-      });
+    if (lane.needsKeyframe || lane.pendingConfig !== undefined) {
+      lane.video?.begin({ micros, offsetMicros, rate: claimedRate(lane, session.start.metadata) });
     }
+    return { ...placed, micros, payload: { ...placed.payload, changes: true } };
   }
 
   /**

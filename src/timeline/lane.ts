@@ -14,6 +14,8 @@ export interface LaneFrame {
   readonly offsetMicros: number;
   /** Made by us. */
   readonly filler: boolean;
+  /** Changed tracks and parameters take effect with this frame. */
+  readonly changes: boolean;
 }
 
 /** A follower's frame that waits for the leading track to decide over cuts. */
@@ -54,7 +56,7 @@ export class Lane {
   count = 0;
   /** Configuration that holds from the next cut on. */
   pendingConfig: TrackConfig | undefined;
-  /** Its parameters are new: no frame is of use before the next keyframe. */
+  /** It joins: no frame is of use before its first keyframe. */
   needsKeyframe = false;
   /** Frames that wait for the leading track's decision, oldest first. */
   waiting: WaitingFrame[] = [];

@@ -189,7 +189,8 @@ export class TimelineWriter {
       partTargetMicros: this.#resumed?.partTargetMicros ?? partTargetMicros,
       windowMicros: this.#resumed?.windowMicros ?? windowMicros,
     });
-    this.#announceCut(startMicros);
+    this.#announceCut(startMicros, this.#needsDiscontinuity);
+    this.#needsDiscontinuity = false;
     for (const lane of this.lanes) lane.segment = this.segment;
   }
 
@@ -204,18 +205,15 @@ export class TimelineWriter {
       return;
     }
     if (sameConfig(lane.track.config, config)) {
-      if (lane.pendingConfig !== undefined) lane.needsKeyframe = false;
       lane.pendingConfig = undefined;
       return;
     }
     lane.pendingConfig = config;
-    lane.needsKeyframe = true;
     this.#needsDiscontinuity = true;
   }
 
   /** How much later than placed the leading track's next keyframe must begin, so that cuts keep their distance. */
-  delayForCut(lane: Lane, placed: Placed<LaneFrame>): number {
-    if (!this.changes || !placed.payload.keyframe || !this.leads(lane)) return 0;
+  delayForCut(placed: Placed<LaneFrame>): number {
     const start = placed.micros + placed.payload.offsetMicros;
     // The cut comes where the leading track ends, which is up to a frame earlier than the stamp says.
     const frameMicros = this.leader?.durationMicros(placed.payload.payload) ?? 0;
@@ -244,7 +242,9 @@ export class TimelineWriter {
       const force = all || lane.waiting.length > WAITING_FRAMES_MAX;
       let count = 0;
       for (const waiting of lane.waiting) {
-        if (!force && waiting.micros >= frontier && nowMs - waiting.nowMs <= FOLLOWER_WAIT_MS) break;
+        // Sound starts where its track ends, whatever its stamp was rounded to.
+        const startMicros = Math.max(waiting.micros, lane.audio === undefined ? 0 : (lane.endMicros ?? 0));
+        if (!force && startMicros >= frontier && nowMs - waiting.nowMs <= FOLLOWER_WAIT_MS) break;
         this.#stamp(lane, waiting.frame, waiting.micros);
         count++;
       }
@@ -360,6 +360,11 @@ export class TimelineWriter {
     if (video !== undefined) {
       video.add(micros, frame.offsetMicros, frame, this.#stamped);
     } else if (audio !== undefined) {
+      // What was heard before the first picture is shown belongs to no segment.
+      if (audio.nextDts === undefined && micros < (this.#cuts[0]?.startMicros ?? 0)) {
+        this.counters.dropped++;
+        return;
+      }
       const samples = lane.samples(frame.payload);
       const filler = lane.filler ?? frame.payload;
       const { silentFrames, used } = audio.place(micros, lane.samples(filler));
@@ -376,7 +381,7 @@ export class TimelineWriter {
     if (audio === undefined) return;
     const samples = lane.samples(filler);
     for (let i = 0; i < count; i++) {
-      const payload: LaneFrame = { payload: filler, keyframe: true, offsetMicros: 0, filler: true };
+      const payload: LaneFrame = { payload: filler, keyframe: true, offsetMicros: 0, filler: true, changes: false };
       this.#stampSound(audio, payload, samples);
     }
     this.counters.silent += count;
@@ -384,7 +389,7 @@ export class TimelineWriter {
 
   #stampSound(audio: AudioStamper, payload: LaneFrame, samples: number): void {
     const dts = audio.nextDts ?? 0;
-    this.#stamped.push({ payload, dts, ptsOffset: 0, duration: audio.advance(samples) });
+    this.#stamped.push({ payload, dts, ptsOffset: 0, duration: audio.advance(samples, payload.filler) });
   }
 
   #silence(lane: Lane, untilMicros: number): void {
@@ -398,7 +403,7 @@ export class TimelineWriter {
   #fillPicture(lane: Lane, endMicros: number): void {
     const { filler } = lane;
     if (filler === undefined) return;
-    const frame: LaneFrame = { payload: filler, keyframe: true, offsetMicros: 0, filler: true };
+    const frame: LaneFrame = { payload: filler, keyframe: true, offsetMicros: 0, filler: true, changes: false };
     const end = microsToTicks(endMicros, VIDEO_TIMESCALE);
     // A microsecond may be less than a tick: nothing is left to fill then.
     if (end <= (lane.video?.nextDts ?? Number.NEGATIVE_INFINITY)) return;
@@ -424,10 +429,11 @@ export class TimelineWriter {
   #lead(lane: Lane, stamped: StampedVideo<LaneFrame>): void {
     const micros = ticksToMicros(stamped.dts, lane.track.timescale);
     const { keyframe, filler } = stamped.payload;
+    const changes = stamped.payload.changes && this.changes;
     if (keyframe && !filler && lane.video !== undefined) this.gops.keyframe(micros);
     const since = micros - (this.#cuts.at(-1)?.startMicros ?? micros);
     let decision: CutDecision = "none";
-    if (this.changes && keyframe && !filler) decision = "independent";
+    if (changes) decision = "independent";
     else if (since > 0) {
       decision = decideCut({
         plan: this.plan,
@@ -437,38 +443,50 @@ export class TimelineWriter {
         nextKeyframeMicros: filler || lane.video === undefined ? undefined : this.gops.expectedMicros,
       });
     }
-    if (decision !== "none") this.#cut(micros, decision);
-    else if (lane.segment < 0) lane.segment = this.segment;
+    if (decision !== "none") {
+      this.#cut(micros, decision, changes);
+      // New parameters make the lane forget what fills its holes, but this frame has them already.
+      if (changes) lane.remember(stamped.payload);
+    } else if (lane.segment < 0) lane.segment = this.segment;
   }
 
-  #cut(micros: number, decision: CutDecision): void {
+  /** A new segment; `changes`: tracks and parameters that wait for one take effect with it. */
+  #cut(micros: number, decision: CutDecision, changes: boolean): void {
     this.segment++;
     this.counters.cuts++;
     if (decision === "dependent") this.counters.dependentCuts++;
-    const changed = this.changes;
-    const discontinuity = this.#needsDiscontinuity;
+    const discontinuity = changes && this.#needsDiscontinuity;
     if (discontinuity) this.#discontinuitySequence++;
+    const before = this.leader;
+    if (changes) this.#applyChanges(micros);
+    this.#checkpoint(micros, false);
+    for (const lane of [before, this.leader]) {
+      if (lane?.video !== undefined || lane === this.leader) this.#sealAt(lane);
+    }
+    if (changes) this.#ports.emit({ type: "tracks", tracks: this.lanes.map((lane) => lane.track) });
+    this.#announceCut(micros, discontinuity);
+  }
+
+  #applyChanges(micros: number): void {
+    this.#needsDiscontinuity = false;
     for (const lane of this.lanes) {
       const config = lane.pendingConfig;
       if (config === undefined) continue;
       lane.pendingConfig = undefined;
       this.counters.dropped += lane.waiting.length;
       lane.waiting = [];
-      this.#seal(lane);
-      lane.segment = this.segment;
+      while (lane.segment < this.segment) {
+        this.#seal(lane);
+        lane.segment++;
+      }
       lane.configure(this.#track(lane.raw, config, lane.track));
-      lane.audio?.begin(microsToTicks(micros, lane.audio.timescale));
+      // The leading track's first frame of the new segment is stamped already.
+      if (lane !== this.leader) lane.audio?.begin(microsToTicks(micros, lane.audio.timescale));
     }
-    const leader = this.leader;
+    for (const lane of this.#joining) lane.segment = this.segment;
     this.lanes.push(...this.#joining);
     this.#joining = [];
     this.leader = this.#chooseLeader();
-    this.#checkpoint(micros, false);
-    for (const lane of [leader, this.leader]) {
-      if (lane?.video !== undefined || lane === this.leader) this.#sealAt(lane);
-    }
-    if (changed) this.#ports.emit({ type: "tracks", tracks: this.lanes.map((lane) => lane.track) });
-    this.#announceCut(micros, discontinuity);
   }
 
   /** The leading lane moves to the newest segment. */
@@ -479,8 +497,7 @@ export class TimelineWriter {
     lane.count = 0;
   }
 
-  #announceCut(micros: number, discontinuity: boolean = this.#needsDiscontinuity): void {
-    this.#needsDiscontinuity = false;
+  #announceCut(micros: number, discontinuity: boolean): void {
     this.#cuts.push({ segment: this.segment, startMicros: micros, discontinuity });
     const needed = Math.min(...this.lanes.map((lane) => (lane.segment < 0 ? this.segment : lane.segment)));
     while ((this.#cuts[1]?.segment ?? Number.POSITIVE_INFINITY) <= needed) this.#cuts.shift();
