@@ -1,7 +1,8 @@
 import type { JSX } from "preact";
 import { Icon, type IconName } from "#web/icons.tsx";
 import { hasPictureInPicture, isFullscreen, togglePictureInPicture } from "./fullscreen.ts";
-import { type Player, stateOf } from "./player.ts";
+import type { Player } from "./player.ts";
+import { stateOf } from "./player-facts.ts";
 import { QualityMenu } from "./quality-menu.tsx";
 import { delayText } from "./words.ts";
 

@@ -1,6 +1,7 @@
 import { render } from "preact";
 import type { LiveStream } from "#web/wire.ts";
-import { factsOf, Player, type PlayerFacts } from "./player.ts";
+import { Player } from "./player.ts";
+import { factsOf, type PlayerFacts } from "./player-facts.ts";
 import { Stage } from "./stage.tsx";
 
 declare global {

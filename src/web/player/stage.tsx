@@ -5,7 +5,8 @@ import { Icon } from "#web/icons.tsx";
 import { Controls } from "./controls.tsx";
 import { toggleFullscreen, togglePictureInPicture } from "./fullscreen.ts";
 import { KEYS, listenToKeys } from "./keyboard.ts";
-import { type Player, stateOf } from "./player.ts";
+import type { Player } from "./player.ts";
+import { stateOf } from "./player-facts.ts";
 import { stageWords } from "./words.ts";
 
 /** Controls go away after this long without a touch, milliseconds. */

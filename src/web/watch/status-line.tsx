@@ -1,6 +1,7 @@
 import { signal } from "@preact/signals";
 import type { JSX } from "preact";
-import { type Player, stateOf } from "#web/player/player.ts";
+import type { Player } from "#web/player/player.ts";
+import { stateOf } from "#web/player/player-facts.ts";
 import { serverNowMs } from "#web/player/server-time.ts";
 import { exactText, hourText, spanText } from "#web/time-words.ts";
 
