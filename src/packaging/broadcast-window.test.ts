@@ -410,8 +410,9 @@ test("memory is the bytes of the window: each is held once", () => {
     let payloadBytes = 0;
     for (const segment of track.segments) {
       payloadBytes += segment.sizeBytes;
+      const whole = segment.bytes;
+      if (whole !== undefined) buffers.add(whole.buffer);
       for (const part of segment.parts) buffers.add(part.bytes.buffer);
-      if (segment.bytes !== undefined) buffers.add(segment.bytes.buffer);
     }
     const held = [...buffers].reduce((sum, buffer) => sum + buffer.byteLength, 0);
     expect(held).toBe(payloadBytes);

@@ -1,5 +1,5 @@
 import type { Rational } from "#time/ticks.ts";
-import type { WindowTrack } from "./window.ts";
+import type { Segment } from "./window.ts";
 
 /** Rates that encoders mean; a measurement this near to one is that one. */
 const STANDARD_RATES: readonly Rational[] = [
@@ -19,22 +19,29 @@ const STANDARD_RATES: readonly Rational[] = [
 const TOLERANCE = 0.0005;
 
 /**
- * Frames per second of a video track, measured: from what most frames last, as the median over its listed whole segments, so that frames that
- * are stretched or left out do not count; the exact rate where that is within 0.05 % of the bitstream's own or a standard one. `undefined`
- * before anything is listed.
+ * Frames per second of video segments, measured from what most of the encoder's frames last: the largest rate that two of them share, so that
+ * neither a changed rate nor a single odd segment makes it waver; the exact rate where one is within 0.05 % of the bitstream's own or a standard
+ * one. Held pictures don't count. Falls back to the bitstream's own rate; `undefined` where that is not stated.
  */
-export function measuredFrameRate(track: WindowTrack): Rational | undefined {
-  const { timescale, config } = track.track;
-  if (config.kind !== "video") return undefined;
-  const rates: number[] = [];
-  for (const segment of track.segments) {
-    if (segment.number < track.firstListedSegment || segment.gap || segment.frameCount === 0) continue;
-    if (segment.usualFrameTicks > 0) rates.push(timescale / segment.usualFrameTicks);
-    else if (track.segments.length === 1) rates.push((segment.frameCount * timescale) / segment.duration);
+export function measuredFrameRate(segments: readonly Segment[]): Rational | undefined {
+  const rates: Rational[] = [];
+  for (const { gap, track, usualFrameTicks } of segments) {
+    const { config, timescale } = track;
+    if (gap || config.kind !== "video" || usualFrameTicks === 0) continue;
+    rates.push(meantRate(timescale / usualFrameTicks, config.frameRate));
   }
-  const measured = rates.sort((a, b) => a - b)[rates.length >> 1];
-  if (measured === undefined) return config.frameRate;
-  const candidates = config.frameRate === undefined ? STANDARD_RATES : [config.frameRate, ...STANDARD_RATES];
+  rates.sort((a, b) => b.num / b.den - a.num / a.den);
+  const shared = rates.find((rate, i) => {
+    const next = rates[i + 1];
+    return next !== undefined && Math.abs((next.num * rate.den) / (next.den * rate.num) - 1) <= TOLERANCE;
+  });
+  const config = segments.at(-1)?.track.config;
+  return shared ?? rates[rates.length >> 1] ?? (config?.kind === "video" ? config.frameRate : undefined);
+}
+
+/** The rate an encoder means whose frames come at `measured` per second. */
+function meantRate(measured: number, stated: Rational | undefined): Rational {
+  const candidates = stated === undefined ? STANDARD_RATES : [stated, ...STANDARD_RATES];
   const near = candidates.find((rate) => Math.abs((measured * rate.den) / rate.num - 1) <= TOLERANCE);
   return near ?? { num: Math.round(measured * 1000), den: 1000 };
 }

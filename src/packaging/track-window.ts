@@ -4,6 +4,7 @@ import type { Track } from "#media/track.ts";
 import { MICROS_PER_SECOND, microsToTicks, ticksToMicros } from "#time/ticks.ts";
 import { buildInitSegment } from "./cmaf/init-segment.ts";
 import { type SegmentBirth, TrackSegment } from "./track-segment.ts";
+import { durationMicros } from "./segment-time.ts";
 import type { InitSegment, WindowParameters, WindowTrack } from "./window.ts";
 
 /** What a track asks of the broadcast: its cuts, as far as they are known. */
@@ -33,31 +34,24 @@ export class TrackWindow implements WindowTrack {
   version = 0;
   retired = false;
   readonly #cuts: CutList;
-  readonly #partTargetTicks: number;
-  readonly #listedTicksMin: number;
-  readonly #longestPlaylistTicks: number;
-  /** Init segments that retrievable segments need, by name. */
-  readonly #inits = new Map<string, InitSegment>();
+  readonly #partTargetMicros: number;
+  readonly #listedMicrosMin: number;
+  readonly #longestPlaylistMicros: number;
   /** The last segment while it is not sealed. */
   #unsealed: TrackSegment | undefined;
-  #listedTicks = 0;
+  /** Sum of the listed whole segments. In microseconds, since segments made before and after a change may count in different ticks. */
+  #listedMicros = 0;
   /** Position of the first listed segment in {@link segments}. */
   #firstListed = 0;
 
   constructor(track: Track, parameters: WindowParameters, cuts: CutList) {
-    const target = parameters.targetDurationSeconds * track.timescale;
+    const targetMicros = parameters.targetDurationSeconds * MICROS_PER_SECOND;
     this.track = track;
     this.init = buildInitSegment(track);
     this.#cuts = cuts;
-    this.#partTargetTicks =
-      parameters.partTargetMicros === 0
-        ? Number.POSITIVE_INFINITY
-        : Math.floor((parameters.partTargetMicros * track.timescale) / MICROS_PER_SECOND);
-    this.#listedTicksMin = Math.max(
-      microsToTicks(parameters.windowMicros, track.timescale),
-      LISTED_TARGETS_MIN * target,
-    );
-    this.#longestPlaylistTicks = this.#listedTicksMin + LISTED_EXCESS_TARGETS * target;
+    this.#partTargetMicros = parameters.partTargetMicros;
+    this.#listedMicrosMin = Math.max(parameters.windowMicros, LISTED_TARGETS_MIN * targetMicros);
+    this.#longestPlaylistMicros = this.#listedMicrosMin + LISTED_EXCESS_TARGETS * targetMicros;
   }
 
   /** Changed parameters; they hold from the next segment on. */
@@ -76,7 +70,8 @@ export class TrackWindow implements WindowTrack {
 
   /** The init segment of that name, if the current or a retrievable segment needs it. */
   findInit(name: string): InitSegment | undefined {
-    return name === this.init.name ? this.init : this.#inits.get(name);
+    if (name === this.init.name) return this.init;
+    return this.segments.find((segment) => segment.initName === name)?.init;
   }
 
   /** The retrievable segment of that number. */
@@ -101,7 +96,7 @@ export class TrackWindow implements WindowTrack {
     // Without anything before it, a segment whose beginning was missed is not published, not even as a gap.
     if (last === undefined && frame.index > 0) return false;
     const changed = this.#bridge(cut);
-    const segment = this.#append(cut, frame.dts);
+    const segment = this.#append(this.#birth(cut, frame.dts));
     if (frame.index === 0) return this.#take(segment, frame) || changed || last === undefined;
     segment.spoil();
     return changed;
@@ -116,7 +111,7 @@ export class TrackWindow implements WindowTrack {
     if (cut === undefined || (last !== undefined && number <= last.number)) return false;
     if (last === undefined && frameCount > 0) return false;
     const changed = this.#bridge(cut);
-    const hole = this.#append(cut, microsToTicks(cut.startMicros, this.track.timescale));
+    const hole = this.#append(this.#birth(cut, microsToTicks(cut.startMicros, this.track.timescale)));
     hole.spoil();
     return this.#finish(hole, frameCount) || changed;
   }
@@ -138,8 +133,7 @@ export class TrackWindow implements WindowTrack {
   end(endMicros: number): void {
     const unsealed = this.#unsealed;
     if (unsealed !== undefined) {
-      const endTicks = microsToTicks(endMicros, this.track.timescale);
-      if (unsealed.spoiled) unsealed.closeAsGap(Math.max(1, endTicks - unsealed.startDts));
+      if (unsealed.spoiled) closeAsGapUntil(unsealed, endMicros);
       else unsealed.seal();
       this.#admit(unsealed);
     }
@@ -149,9 +143,8 @@ export class TrackWindow implements WindowTrack {
   /** Forgets everything: a new timeline, or a jump too wide to bridge. */
   flush(): void {
     this.segments.length = 0;
-    this.#inits.clear();
     this.#unsealed = undefined;
-    this.#listedTicks = 0;
+    this.#listedMicros = 0;
     this.#firstListed = 0;
     this.firstListedSegment = 0;
     this.version++;
@@ -159,8 +152,7 @@ export class TrackWindow implements WindowTrack {
 
   /** Stream time of the end of everything received, microseconds; 0 without segments. */
   get endMicros(): number {
-    const last = this.segments.at(-1);
-    return last === undefined ? 0 : ticksToMicros(last.end, this.track.timescale);
+    return this.segments.at(-1)?.endMicros ?? 0;
   }
 
   #take(segment: TrackSegment, frame: Frame): boolean {
@@ -169,9 +161,8 @@ export class TrackWindow implements WindowTrack {
     return true;
   }
 
-  #append(cut: CutRecord, startDts: number): TrackSegment {
-    const segment = new TrackSegment(this.#birth(cut, startDts));
-    this.#inits.set(this.init.name, this.init);
+  #append(birth: SegmentBirth): TrackSegment {
+    const segment = new TrackSegment(birth);
     if (this.segments.push(segment) === 1) {
       this.firstListedSegment = segment.number;
       this.version++;
@@ -180,15 +171,19 @@ export class TrackWindow implements WindowTrack {
     return segment;
   }
 
-  #birth(cut: Pick<CutRecord, "segment" | "discontinuity" | "discontinuitySequence">, startDts: number): SegmentBirth {
+  #birth(cut: CutRecord, startDts: number): SegmentBirth {
+    const { track, init } = this;
     return {
       number: cut.segment,
       startDts,
       discontinuity: cut.discontinuity,
       discontinuitySequence: cut.discontinuitySequence,
-      initName: this.init.name,
-      alwaysIndependent: this.track.config.kind === "audio",
-      partTargetTicks: this.#partTargetTicks,
+      track,
+      init,
+      partTargetTicks:
+        this.#partTargetMicros === 0
+          ? Number.POSITIVE_INFINITY
+          : Math.floor((this.#partTargetMicros * track.timescale) / MICROS_PER_SECOND),
     };
   }
 
@@ -202,8 +197,7 @@ export class TrackWindow implements WindowTrack {
     }
     const next = this.#cuts.get(segment.number + 1);
     if (next === undefined) return false;
-    const end = microsToTicks(next.startMicros, this.track.timescale);
-    segment.closeAsGap(Math.max(1, end - segment.startDts));
+    closeAsGapUntil(segment, next.startMicros);
     return this.#admit(segment);
   }
 
@@ -214,26 +208,26 @@ export class TrackWindow implements WindowTrack {
     const hole = this.#unsealed;
     const last = this.segments.at(-1);
     if (last === undefined) return false;
-    const { timescale } = this.track;
     const from = hole?.number ?? last.number + 1;
-    const fromTicks = hole?.startDts ?? last.end;
-    const share = (microsToTicks(cut.startMicros, timescale) - fromTicks) / (cut.segment - from);
-    const startOf = (number: number): number => {
-      const known = this.#cuts.get(number);
-      if (known !== undefined) return microsToTicks(known.startMicros, timescale);
-      return Math.round(fromTicks + share * (number - from));
-    };
+    const fromMicros = hole === undefined ? last.endMicros : ticksToMicros(hole.startDts, hole.track.timescale);
+    const shareMicros = (cut.startMicros - fromMicros) / (cut.segment - from);
+    const startOf = (number: number): number =>
+      this.#cuts.get(number)?.startMicros ?? Math.round(fromMicros + shareMicros * (number - from));
+    // Until a discontinuity nothing can have changed: what was lost had the parameters of what came before it.
+    let { track, init }: Pick<SegmentBirth, "track" | "init"> = last;
     let sequence = last.discontinuitySequence;
     const sequenceBefore = cut.discontinuitySequence - (cut.discontinuity ? 1 : 0);
     for (let number = from; number < cut.segment; number++) {
       const known = this.#cuts.get(number);
       const discontinuity = known?.discontinuity ?? sequence < sequenceBefore;
-      if (discontinuity) sequence++;
-      const gap =
-        number === hole?.number
-          ? hole
-          : this.#append({ ...cut, segment: number, discontinuity, discontinuitySequence: sequence }, startOf(number));
-      gap.closeAsGap(Math.max(1, startOf(number + 1) - gap.startDts));
+      if (discontinuity) {
+        sequence++;
+        ({ track, init } = this);
+      }
+      const startDts = microsToTicks(startOf(number), track.timescale);
+      const birth = { ...this.#birth(cut, startDts), number, discontinuity, discontinuitySequence: sequence };
+      const gap = number === hole?.number ? hole : this.#append({ ...birth, track, init });
+      closeAsGapUntil(gap, startOf(number + 1));
       this.#admit(gap);
     }
     return this.version !== versionBefore;
@@ -242,14 +236,16 @@ export class TrackWindow implements WindowTrack {
   /** A segment has its final form: lists it, and lets go of what left the window. */
   #admit(segment: TrackSegment): boolean {
     this.#unsealed = undefined;
-    this.#listedTicks += segment.duration;
+    this.#listedMicros += durationMicros(segment);
     for (;;) {
       const oldest = this.segments[this.#firstListed];
-      if (oldest === undefined || this.#listedTicks - oldest.duration < this.#listedTicksMin) break;
-      this.#listedTicks -= oldest.duration;
+      if (oldest === undefined) break;
+      const withoutMicros = this.#listedMicros - durationMicros(oldest);
+      if (withoutMicros < this.#listedMicrosMin) break;
+      this.#listedMicros = withoutMicros;
       this.#firstListed++;
     }
-    this.#evict(segment.end);
+    this.#evict(segment.endMicros);
     this.firstListedSegment = this.segments[this.#firstListed]?.number ?? segment.number;
     this.version++;
     return true;
@@ -259,14 +255,17 @@ export class TrackWindow implements WindowTrack {
    * RFC 8216bis §6.2.2: a segment stays retrievable for its own duration plus that of the longest playlist after it first appeared, which was
    * at its end. Parts live in their segments, so they outlast the three target durations asked for them.
    */
-  #evict(now: number): void {
+  #evict(nowMicros: number): void {
     for (;;) {
       const oldest = this.segments[0];
       if (this.#firstListed === 0 || oldest === undefined) return;
-      if (now < oldest.end + oldest.duration + this.#longestPlaylistTicks) return;
+      if (nowMicros < oldest.endMicros + durationMicros(oldest) + this.#longestPlaylistMicros) return;
       this.segments.shift();
       this.#firstListed--;
-      if (!this.segments.some((segment) => segment.initName === oldest.initName)) this.#inits.delete(oldest.initName);
     }
   }
+}
+
+function closeAsGapUntil(segment: TrackSegment, endMicros: number): void {
+  segment.closeAsGap(Math.max(1, microsToTicks(endMicros, segment.track.timescale) - segment.startDts));
 }

@@ -17,9 +17,13 @@ export interface Part {
 /** A track's share of a segment: its parts in order. Bytes of the segment are the bytes of its parts, one after the other. */
 export interface Segment {
   readonly number: number;
+  /** The track as it was when the segment began: its timescale is the unit of all ticks here, its parameters those of the frames. */
+  readonly track: Track;
+  /**
+   * Decode time of the first frame, and the time playlists and manifests give the segment: segments of a track join exactly on this axis, with
+   * B-frames too, and keyframes are shown at their decode time.
+   */
   readonly startDts: number;
-  /** Earliest presentation time among the frames of the first part, in ticks: what `EXT-X-PROGRAM-DATE-TIME` and DASH's timeline name. */
-  readonly presentationStart: number;
   /** Ticks of all whole parts so far; of the whole segment when sealed. */
   readonly duration: number;
   readonly parts: readonly Part[];
@@ -36,12 +40,14 @@ export interface Segment {
   readonly gap: boolean;
   /** Frames and bytes of all whole parts so far. */
   readonly frameCount: number;
+  /** How many of these frames are the gate's: a held picture or silence while the encoder sent nothing. */
+  readonly heldFrameCount: number;
   readonly sizeBytes: number;
-  /** What most of its frames last, ticks, averaged where rounding makes it vary; 0 until it is sealed. */
+  /** What most of the encoder's frames in it last, ticks, averaged where rounding makes it vary; 0 until it is sealed and where all are held. */
   readonly usualFrameTicks: number;
   /** Name of the init segment it needs. */
   readonly initName: string;
-  /** All of it, in one array. Only when sealed. */
+  /** All of it, in one array that is made when it is first asked for. Only when sealed. */
   readonly bytes: Uint8Array | undefined;
 }
 
@@ -53,6 +59,7 @@ export interface InitSegment {
 
 /** One track of the window. */
 export interface WindowTrack {
+  /** The track as it is now; older segments may have been made with other parameters and another timescale. */
   readonly track: Track;
   readonly init: InitSegment;
   /** Retrievable segments, oldest first, numbers contiguous; the last may be unsealed. */

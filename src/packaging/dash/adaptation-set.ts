@@ -4,7 +4,7 @@ import { type PeriodTrack, renderRepresentation } from "./representation.ts";
 
 /** Tracks a player may switch between without a new decoder: video of one codec; each audio track by itself. */
 function switchingGroup(part: PeriodTrack): string {
-  const { config, name } = part.track.track;
+  const { config, name } = part.made;
   return config.kind === "video" ? `video/${config.codec}` : `audio/${name}`;
 }
 
@@ -20,7 +20,7 @@ export function renderAdaptationSets(parts: readonly PeriodTrack[], window: Wind
   let text = "";
   const kinds = new Set<string>();
   for (const group of groups.values()) {
-    const kind = group[0]?.track.track.config.kind ?? "";
+    const kind = group[0]?.made.config.kind ?? "";
     text += renderAdaptationSet(group, window, kinds.has(kind) ? "alternate" : "main");
     kinds.add(kind);
   }
@@ -28,10 +28,9 @@ export function renderAdaptationSets(parts: readonly PeriodTrack[], window: Wind
 }
 
 function renderAdaptationSet(group: readonly PeriodTrack[], window: WindowSnapshot, role: string): string {
-  const track = group[0]?.track.track;
+  const track = group[0]?.made;
   if (track === undefined) return "";
   const { kind } = track.config;
-  const independent = group.every((part) => part.segments.every((segment) => segment.independent));
   return (
     `<AdaptationSet${xmlAttributes({
       id: track.id,
@@ -39,7 +38,8 @@ function renderAdaptationSet(group: readonly PeriodTrack[], window: WindowSnapsh
       mimeType: `${kind}/mp4`,
       lang: track.language,
       segmentAlignment: "true",
-      startWithSAP: independent ? 1 : undefined,
+      // What an encoder will do with its pictures is not known: nothing is claimed of them that may turn false.
+      startWithSAP: kind === "audio" ? 1 : undefined,
     })}>` +
     `<Role${xmlAttributes({ schemeIdUri: "urn:mpeg:dash:role:2011", value: role })}/>` +
     group.map((part) => renderRepresentation(part, window)).join("") +

@@ -1,6 +1,7 @@
 import { isoDateTime } from "#packaging/date-time.ts";
 import type { WindowParameters, WindowSnapshot } from "#packaging/window.ts";
-import { MICROS_PER_SECOND, ticksToMicros } from "#time/ticks.ts";
+import { endMicros } from "#packaging/segment-time.ts";
+import { MICROS_PER_SECOND } from "#time/ticks.ts";
 import { xmlAttributes, xsDuration } from "./attribute.ts";
 import { renderPeriods } from "./period.ts";
 
@@ -22,11 +23,11 @@ function presentationDelayMicros(parameters: WindowParameters): number {
 }
 
 /** End of the newest whole part of all tracks, microseconds of stream time. */
-function endMicros(window: WindowSnapshot): number {
+function newestMicros(window: WindowSnapshot): number {
   let end = 0;
-  for (const { segments, track } of window.tracks) {
+  for (const { segments } of window.tracks) {
     const last = segments.at(-1);
-    if (last !== undefined) end = Math.max(end, ticksToMicros(last.startDts + last.duration, track.timescale));
+    if (last !== undefined) end = Math.max(end, endMicros(last));
   }
   return end;
 }
@@ -48,7 +49,7 @@ function renderServiceDescription(delayMicros: number): string {
 export function renderManifest(window: WindowSnapshot): string {
   const { parameters } = window;
   const delayMicros = presentationDelayMicros(parameters);
-  const end = endMicros(window);
+  const end = newestMicros(window);
   const over = window.ended !== undefined;
   const updateMicros =
     parameters.partTargetMicros > 0 ? UPDATE_PERIOD_WITH_PARTS_MICROS : parameters.segmentDurationMicros;

@@ -10,7 +10,7 @@ export interface TimelineEntry {
 /** Entries of a run of consecutive segments; one that still grows is stated with the duration `expected` gives, in ticks. */
 export function timelineEntries(segments: readonly Segment[], expected: (growing: Segment) => number): TimelineEntry[] {
   return segments.map((segment) => ({
-    time: segment.presentationStart,
+    time: segment.startDts,
     duration: segment.sealed ? segment.duration : expected(segment),
   }));
 }

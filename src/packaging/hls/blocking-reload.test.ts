@@ -180,3 +180,27 @@ test("the first playlist comes with a whole segment and three parts; without par
   ended.apply({ type: "end", why: "stopped" });
   expect(isPlayable(ended)).toBe(true);
 });
+
+test("a track whose frames never come does not keep the broadcast back for longer than its first gap", () => {
+  const options: TestBroadcast = { segmentCount: 3 };
+  const window = new BroadcastWindow(testHello(options));
+  let segments = 0;
+  for (const record of testRecords(options).slice(1)) {
+    if (record.type === "frame" && record.frame.track === 1) continue;
+    window.apply(record.type === "seal" && record.track === 1 ? { ...record, frameCount: 0 } : record);
+    if (isPlayable(window)) break;
+    segments = window.track("source")?.segments.length ?? 0;
+  }
+  expect(isPlayable(window)).toBe(true);
+  expect(segments).toBeLessThanOrEqual(2);
+});
+
+test("gaps alone are nothing to publish", () => {
+  const options: TestBroadcast = { segmentCount: 3 };
+  const window = new BroadcastWindow(testHello(options));
+  for (const record of testRecords(options).slice(1)) {
+    if (record.type !== "frame") window.apply(record.type === "seal" ? { ...record, frameCount: 0 } : record);
+  }
+  expect(window.tracks.map((track) => track.segments.length)).toEqual([2, 2]);
+  expect(isPlayable(window)).toBe(false);
+});

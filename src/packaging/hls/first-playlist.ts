@@ -13,6 +13,12 @@ function wholeSegments(track: WindowTrack): number {
   return count;
 }
 
+function gaps(track: WindowTrack): number {
+  let count = 0;
+  for (const segment of track.segments) if (segment.gap) count++;
+  return count;
+}
+
 function publishedParts(track: WindowTrack): number {
   let count = 0;
   for (const segment of track.segments) if (!segment.gap) count += segment.parts.length;
@@ -20,7 +26,8 @@ function publishedParts(track: WindowTrack): number {
 }
 
 /**
- * Whether the broadcast's first playlist may be published: every track can be played from it without a stall. With parts that is one whole
+ * Whether the broadcast's first playlist may be published: every track can be played from it without a stall, and at least one has something
+ * to play; a track whose frames do not come has gaps instead, and there is nothing to wait for. With parts that is one whole
  * segment and three parts (players refuse a playlist without a single whole segment, and start three part targets before its end);
  * without parts two whole segments. A broadcast that ended has all it will ever have.
  */
@@ -29,7 +36,7 @@ export function isPlayable(window: WindowSnapshot): boolean {
   if (window.ended !== undefined) return window.tracks.some((track) => wholeSegments(track) > 0);
   const withParts = window.parameters.partTargetMicros > 0;
   const segmentsMin = withParts ? FIRST_SEGMENTS_WITH_PARTS : FIRST_SEGMENTS_WITHOUT_PARTS;
-  return window.tracks.every(
-    (track) => wholeSegments(track) >= segmentsMin && (!withParts || publishedParts(track) >= FIRST_PARTS_MIN),
-  );
+  const isReady = (track: WindowTrack): boolean =>
+    wholeSegments(track) >= segmentsMin && (!withParts || publishedParts(track) >= FIRST_PARTS_MIN);
+  return window.tracks.some(isReady) && window.tracks.every((track) => isReady(track) || gaps(track) >= segmentsMin);
 }

@@ -1,6 +1,7 @@
 import { assert } from "#faults/fault.ts";
 import type { Segment, WindowSnapshot, WindowTrack } from "#packaging/window.ts";
-import { microsToTicks } from "#time/ticks.ts";
+import { endMicros, startMicros } from "#packaging/segment-time.ts";
+import { MICROS_PER_SECOND } from "#time/ticks.ts";
 import { renderPartInformation } from "./part-information.ts";
 import { expectedPart, renderPreloadHint } from "./preload-hint.ts";
 import { renderRenditionReport, renditionReport } from "./rendition-report.ts";
@@ -30,8 +31,8 @@ interface Listing {
   readonly from: number;
   /** Position after the last listed one: a growing segment is listed from its first part on. */
   readonly to: number;
-  /** End of the last listed segment or part, in ticks. */
-  readonly endTicks: number;
+  /** End of the last listed segment or part, microseconds of stream time. */
+  readonly endMicros: number;
 }
 
 function listing(track: WindowTrack): Listing {
@@ -42,7 +43,7 @@ function listing(track: WindowTrack): Listing {
     segments,
     from: first === undefined ? 0 : track.firstListedSegment - first.number,
     to: last === undefined || last.sealed || last.parts.length > 0 ? segments.length : segments.length - 1,
-    endTicks: last === undefined ? 0 : last.startDts + last.duration,
+    endMicros: last === undefined ? 0 : endMicros(last),
   };
 }
 
@@ -58,14 +59,15 @@ export function renderMediaPlaylist(
   assert(track !== undefined, `the window has a track ${trackName}`);
   const listed = listing(track);
   const over = window.ended !== undefined || track.retired;
-  const skipped = options.skip === undefined || over ? 0 : skippableSegments(window, track, listed);
+  const skipped = options.skip === undefined || over ? 0 : skippableSegments(window, listed);
   return (
     renderHead(window, track, listed, skipped) +
-    renderSegments(window, track, listed, skipped) +
+    renderSegments(window, listed, skipped) +
     (over ? "#EXT-X-ENDLIST\n" : renderLiveEdge(window, track))
   );
 }
 
+/** The lines that stand for the whole playlist. All but the two sequence numbers and the version are the same for its life. */
 function renderHead(window: WindowSnapshot, track: WindowTrack, listed: Listing, skipped: number): string {
   const { parameters } = window;
   const first = listed.segments[listed.from];
@@ -77,45 +79,37 @@ function renderHead(window: WindowSnapshot, track: WindowTrack, listed: Listing,
     renderServerControl(serverControl(parameters)) +
     (parameters.partTargetMicros > 0 ? renderPartInformation(parameters.partTargetMicros) : "") +
     `#EXT-X-MEDIA-SEQUENCE:${track.firstListedSegment}\n#EXT-X-DISCONTINUITY-SEQUENCE:${Math.max(0, sequence)}\n` +
-    (allIndependent(listed) ? "#EXT-X-INDEPENDENT-SEGMENTS\n" : "")
+    (track.track.config.kind === "audio" ? "#EXT-X-INDEPENDENT-SEGMENTS\n" : "")
   );
-}
-
-/** Whether every listed segment can be decoded by itself: what `EXT-X-INDEPENDENT-SEGMENTS` claims. RFC 8216bis §4.4.2.1. */
-function allIndependent(listed: Listing): boolean {
-  for (let i = listed.from; i < listed.to; i++) {
-    if (!(listed.segments[i] as Segment).independent) return false;
-  }
-  return true;
 }
 
 /**
  * Segments that lie wholly beyond the skip boundary, counted from the oldest listed one. The distance is measured from the end of the last whole
  * segment, the nearest of the readings of "end of the playlist", so that nothing inside the boundary is skipped by any of them.
  */
-function skippableSegments(window: WindowSnapshot, track: WindowTrack, listed: Listing): number {
+function skippableSegments(window: WindowSnapshot, listed: Listing): number {
   const { canSkipUntilMicros } = serverControl(window.parameters);
   if (canSkipUntilMicros === 0) return 0;
   const last = listed.segments[listed.to - 1];
-  const end = last === undefined || last.sealed ? listed.endTicks : last.startDts;
-  const boundary = end - microsToTicks(canSkipUntilMicros, track.track.timescale);
+  const end = last === undefined || last.sealed ? listed.endMicros : startMicros(last);
+  const boundary = end - canSkipUntilMicros;
   let count = 0;
   for (let i = listed.from; i < listed.to; i++) {
     const segment = listed.segments[i] as Segment;
-    if (!segment.sealed || segment.startDts + segment.duration > boundary) break;
+    if (!segment.sealed || endMicros(segment) > boundary) break;
     count++;
   }
   return count;
 }
 
-function renderSegments(window: WindowSnapshot, track: WindowTrack, listed: Listing, skipped: number): string {
+function renderSegments(window: WindowSnapshot, listed: Listing, skipped: number): string {
   const { parameters } = window;
-  const partsFrom = listed.endTicks - PARTS_LISTED_TARGETS * parameters.targetDurationSeconds * track.track.timescale;
+  const partsFrom = listed.endMicros - PARTS_LISTED_TARGETS * parameters.targetDurationSeconds * MICROS_PER_SECOND;
   let text = skipped > 0 ? renderSkip(skipped) : "";
   let mapName = "";
   for (let i = listed.from + skipped; i < listed.to; i++) {
     const segment = listed.segments[i] as Segment;
-    const block = segment.sealed ? sealedBlock(segment, track, parameters) : renderBlock(segment, track, parameters);
+    const block = segment.sealed ? sealedBlock(segment, parameters) : renderBlock(segment, parameters);
     text += block.discontinuity;
     if (segment.initName !== mapName && !segment.gap) {
       mapName = segment.initName;
@@ -123,7 +117,7 @@ function renderSegments(window: WindowSnapshot, track: WindowTrack, listed: List
     }
     text += block.dateTime;
     // All parts of a segment or none: those that are listed must fill it (RFC 8216bis §4.4.4.9).
-    if (segment.startDts + segment.duration > partsFrom) text += block.allParts;
+    if (endMicros(segment) > partsFrom) text += block.allParts;
     text += block.tail;
   }
   return text;
@@ -133,7 +127,7 @@ function renderSegments(window: WindowSnapshot, track: WindowTrack, listed: List
 function renderLiveEdge(window: WindowSnapshot, track: WindowTrack): string {
   const { parameters } = window;
   if (parameters.partTargetMicros === 0) return "";
-  const expected = expectedPart(track, parameters);
+  const expected = expectedPart(window, track);
   let text = expected === undefined ? "" : renderPreloadHint(parameters.timelineId, expected);
   for (const other of window.tracks) {
     if (other === track) continue;

@@ -1,6 +1,7 @@
 import type { AudioConfig, Track } from "#media/track.ts";
-import { type Bandwidth, measuredBandwidth } from "#packaging/bandwidth.ts";
+import { type Bandwidth, declaredBandwidth } from "#packaging/bandwidth.ts";
 import { measuredFrameRate } from "#packaging/frame-rate.ts";
+import { listedSegments, listsMedia } from "#packaging/listed-segments.ts";
 import type { WindowSnapshot, WindowTrack } from "#packaging/window.ts";
 import { renderAudioRendition } from "./media-rendition.ts";
 import { renderVariantStream } from "./variant-stream.ts";
@@ -34,22 +35,28 @@ function audioGroups(audio: readonly WindowTrack[], targetDurationSeconds: numbe
     id: byCodec.size === 1 ? "audio" : `audio-${codec}`,
     members,
     codecs: members.map((member) => member.track.config.codecs),
-    bandwidth: worst(members.map((member) => measuredBandwidth(member, targetDurationSeconds))),
+    bandwidth: worst(members.map((member) => declaredBandwidth(listedSegments(member), targetDurationSeconds))),
   }));
+}
+
+function hasPicture(track: WindowTrack): boolean {
+  return track.track.config.kind === "video";
+}
+
+/** Tracks whose frames never came are left out: players would wait for them. Where nothing came yet, all are there. */
+function offeredTracks(window: WindowSnapshot): readonly WindowTrack[] {
+  const withMedia = window.tracks.filter(listsMedia);
+  return withMedia.length > 0 ? withMedia : window.tracks;
 }
 
 function isIndependent(track: WindowTrack): boolean {
   return track.segments.every((segment) => segment.number < track.firstListedSegment || segment.independent);
 }
 
-/**
- * The video tracks to offer: those whose listed segments are all independent. Where none is, all of them; `EXT-X-INDEPENDENT-SEGMENTS` is
- * then not claimed.
- */
-function offeredVideo(video: readonly WindowTrack[]): { tracks: readonly WindowTrack[]; independent: boolean } {
+/** The video tracks to offer: those whose listed segments are all independent; where none is, all of them. */
+function offeredVideo(video: readonly WindowTrack[]): readonly WindowTrack[] {
   const independent = video.filter(isIndependent);
-  if (independent.length > 0 || video.length === 0) return { tracks: independent, independent: true };
-  return { tracks: video, independent: false };
+  return independent.length > 0 ? independent : video;
 }
 
 function renderGroup(group: AudioGroup): string {
@@ -67,8 +74,9 @@ function renderGroup(group: AudioGroup): string {
 function renderVideoVariant(track: WindowTrack, group: AudioGroup | undefined, targetDurationSeconds: number): string {
   const { config, name } = track.track;
   if (config.kind !== "video") return "";
-  const own = measuredBandwidth(track, targetDurationSeconds);
-  const frameRate = measuredFrameRate(track);
+  const listed = listedSegments(track);
+  const own = declaredBandwidth(listed, targetDurationSeconds);
+  const frameRate = measuredFrameRate(listed);
   return renderVariantStream({
     trackName: name,
     bandwidth: own.peak + (group?.bandwidth.peak ?? 0),
@@ -94,23 +102,25 @@ function renderAudioOnlyVariant(group: AudioGroup): string {
 
 /**
  * The multivariant playlist: video variants in the order of the tracks, each with every audio group; audio alone where there is no video.
- * `BANDWIDTH` is the peak of what plays together at worst, measured from the listed segments. RFC 8216bis §4.4.6.
+ * `BANDWIDTH` is the peak of what plays together at worst, measured from the listed segments with headroom. RFC 8216bis §4.4.6.
  */
 export function renderMultivariantPlaylist(window: WindowSnapshot): string {
   const { targetDurationSeconds } = window.parameters;
-  const video = offeredVideo(window.tracks.filter((track) => track.track.config.kind === "video"));
+  const tracks = offeredTracks(window);
+  const video = offeredVideo(tracks.filter(hasPicture));
   const groups = audioGroups(
-    window.tracks.filter((track) => track.track.config.kind === "audio"),
+    tracks.filter((track) => !hasPicture(track)),
     targetDurationSeconds,
   );
   let text = `#EXTM3U\n#EXT-X-VERSION:${VERSION}\n`;
-  if (video.independent) text += "#EXT-X-INDEPENDENT-SEGMENTS\n";
+  // Players read this once: only what can never turn false may be claimed, and a picture's next segment may need the one before.
+  if (!tracks.some(hasPicture)) text += "#EXT-X-INDEPENDENT-SEGMENTS\n";
   for (const group of groups) {
-    if (video.tracks.length > 0 || group.members.length > 1) text += renderGroup(group);
+    if (video.length > 0 || group.members.length > 1) text += renderGroup(group);
   }
-  if (video.tracks.length === 0) return text + groups.map(renderAudioOnlyVariant).join("");
+  if (video.length === 0) return text + groups.map(renderAudioOnlyVariant).join("");
   const perVariant: readonly (AudioGroup | undefined)[] = groups.length > 0 ? groups : [undefined];
-  for (const track of video.tracks) {
+  for (const track of video) {
     for (const group of perVariant) text += renderVideoVariant(track, group, targetDurationSeconds);
   }
   return text;

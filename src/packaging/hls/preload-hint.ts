@@ -1,9 +1,6 @@
+import { isExpectedFull } from "#packaging/expected-end.ts";
 import { partName } from "#packaging/object-names.ts";
-import type { Segment, WindowParameters, WindowTrack } from "#packaging/window.ts";
-import { microsToTicks } from "#time/ticks.ts";
-
-/** How much less than the nominal duration a segment may have when the next cut comes; the same tolerance as the gate's. */
-const CUT_TOLERANCE_MICROS = 20_000;
+import type { WindowSnapshot, WindowTrack } from "#packaging/window.ts";
 
 /** The part that is expected next. */
 export interface ExpectedPart {
@@ -12,18 +9,16 @@ export interface ExpectedPart {
 }
 
 /**
- * The part a track will most likely publish next: the next one of the growing segment, or part 0 of the following one when the growing
- * segment has reached its nominal duration. A function of the published parts alone.
+ * The part a track will most likely publish next: the next one of the growing segment, or part 0 of the following one when the growing segment
+ * is as long as it is expected to be. A function of what is listed alone.
  */
-export function expectedPart(track: WindowTrack, parameters: WindowParameters): ExpectedPart | undefined {
+export function expectedPart(window: WindowSnapshot, track: WindowTrack): ExpectedPart | undefined {
   const last = track.segments.at(-1);
   if (last === undefined) return undefined;
-  if (last.sealed || isFull(last, track.track.timescale, parameters)) return { segment: last.number + 1, part: 0 };
+  if (last.sealed || (last.parts.length > 0 && isExpectedFull(window, track, last))) {
+    return { segment: last.number + 1, part: 0 };
+  }
   return { segment: last.number, part: last.parts.length };
-}
-
-function isFull(segment: Segment, timescale: number, parameters: WindowParameters): boolean {
-  return segment.duration >= microsToTicks(parameters.segmentDurationMicros - CUT_TOLERANCE_MICROS, timescale);
 }
 
 /** `EXT-X-PRELOAD-HINT` of the next part. RFC 8216bis §4.4.5.3. */

@@ -1,6 +1,6 @@
 import { isoDateTimeOfTicks } from "#packaging/date-time.ts";
 import { partName, segmentName } from "#packaging/object-names.ts";
-import type { Segment, WindowParameters, WindowTrack } from "#packaging/window.ts";
+import type { Segment, WindowParameters } from "#packaging/window.ts";
 import { microsToTicks } from "#time/ticks.ts";
 import { decimalSeconds } from "./decimal-seconds.ts";
 import { renderPartialSegment } from "./partial-segment.ts";
@@ -29,18 +29,18 @@ export interface SegmentBlock {
 const sealedBlocks = new WeakMap<Segment, SegmentBlock>();
 
 /** Text of a sealed segment, rendered once. */
-export function sealedBlock(segment: Segment, track: WindowTrack, parameters: WindowParameters): SegmentBlock {
+export function sealedBlock(segment: Segment, parameters: WindowParameters): SegmentBlock {
   let block = sealedBlocks.get(segment);
   if (block === undefined) {
-    block = renderBlock(segment, track, parameters);
+    block = renderBlock(segment, parameters);
     sealedBlocks.set(segment, block);
   }
   return block;
 }
 
 /** Text of a segment as it is now. */
-export function renderBlock(segment: Segment, track: WindowTrack, parameters: WindowParameters): SegmentBlock {
-  const { timescale } = track.track;
+export function renderBlock(segment: Segment, parameters: WindowParameters): SegmentBlock {
+  const { timescale } = segment.track;
   const { timelineId } = parameters;
   const targetTicks = microsToTicks(parameters.partTargetMicros, timescale);
   const parts =
@@ -57,7 +57,7 @@ export function renderBlock(segment: Segment, track: WindowTrack, parameters: Wi
         );
   return {
     discontinuity: segment.discontinuity ? "#EXT-X-DISCONTINUITY\n" : "",
-    dateTime: `#EXT-X-PROGRAM-DATE-TIME:${isoDateTimeOfTicks(segment.presentationStart, timescale)}\n`,
+    dateTime: `#EXT-X-PROGRAM-DATE-TIME:${isoDateTimeOfTicks(segment.startDts, timescale)}\n`,
     parts,
     allParts: parts.join(""),
     tail: segment.sealed ? renderTail(segment, timelineId, timescale) : "",

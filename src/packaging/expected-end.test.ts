@@ -1,0 +1,175 @@
+import { expect, test } from "bun:test";
+import type { LinkRecord } from "#link/record.ts";
+import { type Frame, FrameFlag } from "#media/frame.ts";
+import { BroadcastWindow } from "./broadcast-window.ts";
+import { renderManifest } from "./dash/manifest.ts";
+import { renderMediaPlaylist } from "./hls/media-playlist.ts";
+import { announcedTicks } from "./expected-end.ts";
+import {
+  TEST_AUDIO,
+  TEST_FIRST_SEGMENT,
+  TEST_START_MICROS,
+  TEST_VIDEO,
+  type TestBroadcast,
+  testHello,
+  testRecords,
+} from "./test-broadcast.ts";
+
+const SOUND_44K = {
+  ...TEST_AUDIO,
+  timescale: 44_100,
+  config: { ...TEST_AUDIO.config, sampleRate: 44_100 },
+} as typeof TEST_AUDIO;
+
+const BROADCASTS: readonly (readonly [string, Omit<TestBroadcast, "segmentCount">])[] = [
+  ["30 frames per second, sound at 48 kHz", {}],
+  ["29.97 frames per second", { frameRate: { num: 30_000, den: 1001 }, framesPerSegment: 60 }],
+  ["25 frames per second, sound at 44.1 kHz", { frameRate: { num: 25, den: 1 }, tracks: [TEST_VIDEO, SOUND_44K] }],
+  ["B-frames", { presentationDelayFrames: 2 }],
+  ["keyframes further apart than wanted", { framesPerSegment: 71 }],
+];
+
+for (const [name, options] of BROADCASTS) {
+  test(`a growing segment is announced with the length it will have: ${name}`, () => {
+    const broadcast = { ...options, segmentCount: 9 };
+    const window = new BroadcastWindow({ ...testHello(broadcast), segmentDurationMicros: 2_000_000 });
+    const forecasts = new Map<string, Set<number | undefined>>();
+    for (const record of testRecords(broadcast).slice(1)) {
+      window.apply(record);
+      for (const track of window.tracks) {
+        const growing = track.segments.at(-1);
+        if (growing === undefined || growing.sealed || growing.parts.length === 0) continue;
+        const key = `${track.track.name} ${growing.number}`;
+        const said = forecasts.get(key) ?? new Set();
+        forecasts.set(key, said.add(announcedTicks(window, track, growing)));
+      }
+    }
+    let compared = 0;
+    for (const track of window.tracks) {
+      for (const segment of track.segments.filter(({ sealed }) => sealed).slice(2)) {
+        expect([...(forecasts.get(`${track.track.name} ${segment.number}`) ?? [])]).toEqual([segment.duration]);
+        compared++;
+      }
+    }
+    expect(compared).toBeGreaterThan(10);
+  });
+}
+
+/** Runs a broadcast with keyframes at these frames of 30 a second; tells, per track, how many hints came true and how many did not. */
+function hints(
+  cutFrames: readonly number[],
+  targetDurationSeconds: number,
+): Map<string, { hit: number; missed: number }> {
+  const window = new BroadcastWindow({ ...testHello(), segmentDurationMicros: 2_000_000, targetDurationSeconds });
+  const tally = new Map(["source", "audio"].map((name) => [name, { hit: 0, missed: 0 }]));
+  const hinted = new Map<string, string>();
+  for (const record of irregularRecords(cutFrames)) {
+    window.apply(record);
+    for (const { track, segments } of window.tracks) {
+      if (!segments.some((segment) => segment.sealed)) continue;
+      const text = renderMediaPlaylist(window, track.name);
+      const listed = [...text.matchAll(/#EXT-X-PART:DURATION=[\d.]+,URI="([^"]+)"/g)].map((match) => match[1] ?? "");
+      const hint = /PRELOAD-HINT:TYPE=PART,URI="([^"]+)"/.exec(text)?.[1] ?? "";
+      const before = hinted.get(track.name);
+      const count = tally.get(track.name);
+      if (before !== undefined && listed.includes(before) && count !== undefined) count.hit++;
+      else if (before !== undefined && before !== hint && count !== undefined) count.missed++;
+      hinted.set(track.name, hint);
+    }
+  }
+  return tally;
+}
+
+function irregularRecords(cutFrames: readonly number[]): LinkRecord[] {
+  const last = cutFrames.at(-1) ?? 0;
+  const timed: { micros: number; record: LinkRecord }[] = cutFrames.map((frames, position) => ({
+    micros: TEST_START_MICROS + (frames * 1e6) / 30 - 0.75,
+    record: {
+      type: "cut",
+      segment: TEST_FIRST_SEGMENT + position,
+      startMicros: Math.round(TEST_START_MICROS + (frames * 1e6) / 30),
+      discontinuity: false,
+      discontinuitySequence: 0,
+    },
+  }));
+  for (const track of [TEST_VIDEO, TEST_AUDIO]) {
+    const duration = track === TEST_VIDEO ? 3000 : 1024;
+    let position = 0;
+    let index = 0;
+    for (let ticks = 0; ticks < (last * track.timescale) / 30; ticks += duration) {
+      const micros = TEST_START_MICROS + (ticks * 1e6) / track.timescale + (track === TEST_AUDIO ? 0.25 : 0);
+      if (ticks >= ((cutFrames[position + 1] ?? 0) * track.timescale) / 30) {
+        const segment = TEST_FIRST_SEGMENT + position;
+        timed.push({ micros: micros - 0.5, record: { type: "seal", track: track.id, segment, frameCount: index } });
+        position++;
+        index = 0;
+      }
+      const frame: Frame = {
+        track: track.id,
+        segment: TEST_FIRST_SEGMENT + position,
+        index,
+        dts: (TEST_START_MICROS / 1e6) * track.timescale + ticks,
+        ptsOffset: 0,
+        duration,
+        flags: index === 0 ? FrameFlag.KEY | FrameFlag.CUT | FrameFlag.INDEPENDENT : 0,
+        payload: new Uint8Array(20),
+      };
+      timed.push({ micros, record: { type: "frame", frame } });
+      index++;
+    }
+  }
+  return timed.sort((a, b) => a.micros - b.micros).map(({ record }) => record);
+}
+
+test("keyframes five seconds apart: every hint comes true from the second segment on", () => {
+  const cuts = Array.from({ length: 8 }, (_, i) => i * 150);
+  for (const [name, { hit, missed }] of hints(cuts, 7)) {
+    expect([name, missed]).toEqual([name, 0]);
+    expect(hit).toBeGreaterThan(50);
+  }
+});
+
+test("irregular keyframes: a hint misses where a segment ends, never more than once for each", () => {
+  const cuts = [0, 60, 147, 222, 300, 411, 480, 600, 669, 750];
+  for (const [name, { hit, missed }] of hints(cuts, 4)) {
+    expect([name, missed <= cuts.length - 2]).toEqual([name, true]);
+    expect(hit).toBeGreaterThan(missed * 3);
+  }
+});
+
+test("the manifest lists a growing segment while lengths are regular only, and takes back nothing it listed", () => {
+  const cuts = [0, 60, 120, 180, 240, 311, 401, 470, 530, 590, 650, 710, 770];
+  const window = new BroadcastWindow({ ...testHello(), targetDurationSeconds: 3 });
+  const growing = new Set<number>();
+  let before: readonly string[] = [];
+  for (const record of irregularRecords(cuts)) {
+    const { version } = window;
+    window.apply(record);
+    if (window.version === version) continue;
+    const starts = timelineStarts(renderManifest(window));
+    for (const start of before) expect(starts).toContain(start);
+    before = starts;
+    for (const { segments } of window.tracks.slice(0, 1)) {
+      const last = segments.at(-1);
+      if (last?.sealed === false && starts.includes(String(last.startDts))) {
+        growing.add(last.number - TEST_FIRST_SEGMENT);
+      }
+    }
+  }
+  expect([...growing]).toEqual([1, 2, 3, 4, 10, 11]);
+});
+
+/** Begin of every segment of the first timeline. */
+function timelineStarts(manifest: string): string[] {
+  const starts: string[] = [];
+  let at = 0;
+  const timeline = /<SegmentTimeline>.*?<\/SegmentTimeline>/.exec(manifest)?.[0] ?? "";
+  for (const [, , t, d, , r] of timeline.matchAll(/<S( t="(\d+)")? d="(\d+)"( r="(\d+)")?\/>/g)) {
+    if (t !== undefined) at = Number(t);
+    for (let i = 0; i <= Number(r ?? 0); i++) {
+      starts.push(String(at));
+      at += Number(d);
+    }
+  }
+  return starts;
+}
