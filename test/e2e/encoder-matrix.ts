@@ -99,6 +99,6 @@ export async function onAirAndWatched(platform: Platform, name: string, encoder:
     return { multivariant, hls, dash };
   } catch (error) {
     const log = platform.output().split("\n").slice(-20).join("\n");
-    throw new Error(`${error instanceof Error ? error.message : String(error)}\n${encoder.output()}\n${log}`);
+    throw new Error(`${name} was not seen; its encoder said: ${encoder.output()}\n${log}`, { cause: error });
   }
 }

@@ -21,7 +21,7 @@ export function watch(
 }
 
 /** Rules about the pace of the stream: what breaks them may be a machine that has too little time for the encoder. */
-const TIMING_RULES: ReadonlySet<string> = new Set([
+export const TIMING_RULES: ReadonlySet<string> = new Set([
   "part-clock",
   "segment-clock",
   "stale-msn-answered",
