@@ -1,10 +1,42 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { FlvReader, FlvTagType } from "#media/containers/flv/flv-file.ts";
 import { parseAvcConfig } from "#media/codecs/avc.ts";
+import { FlvReader, FlvTagType } from "#media/containers/flv/flv-file.ts";
 import type { TrackConfig } from "#media/track.ts";
 
 /** Frames per second of a clip. */
 export const CLIP_RATE = 30;
+
+/** What a clip file shall hold. */
+export interface ClipOptions {
+  /** Bit/s of picture, kept constant. */
+  readonly videoBitrate: number;
+  readonly seconds: number;
+  /** With 128 kbit/s of AAC. */
+  readonly audio: boolean;
+}
+
+/** An encoded file in memory; `[Symbol.dispose]` removes it. */
+export interface ClipFile extends Disposable {
+  readonly path: string;
+}
+
+/** Encodes noise over a test picture, 1280×720 at 30 frames per second in closed GOPs of two seconds, with ffmpeg. */
+export function makeClipFile(options: ClipOptions): ClipFile {
+  const folder = mkdtempSync("/dev/shm/grandstand-clip-");
+  const path = `${folder}/clip.flv`;
+  const seconds = String(options.seconds);
+  const picture = ["-f", "lavfi", "-i", `testsrc2=size=1280x720:rate=${CLIP_RATE}`];
+  const sound = options.audio ? ["-f", "lavfi", "-i", "anoisesrc=sample_rate=48000:amplitude=0.1"] : [];
+  const x264 = ["-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-g", "60", "-sc_threshold", "0"];
+  const kbit = Math.round(options.videoBitrate / 1000);
+  const rate = ["-b:v", `${kbit}k`, "-minrate", `${kbit}k`, "-maxrate", `${kbit}k`, "-bufsize", `${kbit / 2}k`];
+  const noise = ["-x264-params", "nal-hrd=cbr", "-vf", "noise=alls=30:allf=t", "-pix_fmt", "yuv420p"];
+  const aac = options.audio ? ["-c:a", "aac", "-b:a", "128k"] : [];
+  const output = [...x264, ...rate, ...noise, ...aac, "-t", seconds, path];
+  const { exitCode, stderr } = Bun.spawnSync(["ffmpeg", "-v", "error", "-nostdin", ...picture, ...sound, ...output]);
+  if (exitCode !== 0) throw new Error(`ffmpeg made no clip: ${stderr.toString()}`);
+  return { path, [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }) };
+}
 
 /** A pre-encoded video: closed GOPs of two seconds at a constant frame rate. */
 export interface Clip {
@@ -12,35 +44,17 @@ export interface Clip {
   readonly frames: readonly { readonly keyframe: boolean; readonly payload: Uint8Array }[];
 }
 
-/** Encodes ten seconds of noise at 2.5 Mbit/s with ffmpeg. */
+/** Reads ten seconds at 2.5 Mbit/s into memory. */
 export function makeClip(): Clip {
-  const folder = mkdtempSync("/dev/shm/grandstand-clip-");
-  const path = `${folder}/clip.flv`;
-  const x264 = ["-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-g", "60", "-sc_threshold", "0"];
-  const rate = [
-    "-b:v",
-    "2500k",
-    "-maxrate",
-    "2500k",
-    "-bufsize",
-    "1250k",
-    "-vf",
-    "noise=alls=30:allf=t",
-    "-pix_fmt",
-    "yuv420p",
-  ];
-  const input = ["-f", "lavfi", "-i", `testsrc2=size=1280x720:rate=${CLIP_RATE}`, "-t", "10"];
-  Bun.spawnSync(["ffmpeg", "-v", "error", "-nostdin", ...input, ...x264, ...rate, path]);
-  const reader = new FlvReader();
+  using file = makeClipFile({ videoBitrate: 2_500_000, seconds: 10, audio: false });
   let config: TrackConfig | undefined;
   const frames: { keyframe: boolean; payload: Uint8Array }[] = [];
-  for (const { type, data } of reader.receive(new Uint8Array(readFileSync(path)))) {
+  for (const { type, data } of new FlvReader().receive(new Uint8Array(readFileSync(file.path)))) {
     if (type !== FlvTagType.VIDEO) continue;
     const body = new Uint8Array(data);
     if (body[1] === 0) config = parseAvcConfig(body.subarray(5));
     else if (body[1] === 1) frames.push({ keyframe: (body[0] ?? 0) >> 4 === 1, payload: body.subarray(5) });
   }
-  rmSync(folder, { recursive: true });
   if (config === undefined) throw new Error("ffmpeg made no clip");
   return { config, frames };
 }

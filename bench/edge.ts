@@ -1,20 +1,25 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { eventually } from "#test/e2e/deadline.ts";
 import { fetchPlaylist } from "#test/e2e/media-playlist.ts";
-import { MAIN_KEY, startEncoder, startPlatform, type Platform } from "#test/e2e/platform.ts";
+import { freePort, MAIN_KEY, startPlatform, startTool, type Platform, type Tool } from "#test/e2e/platform.ts";
+import { makeClipFile } from "./clip.ts";
 import { LOAD_CORE, makeCertificate, median, runWrk, SERVER_CORE, treeCpuSeconds } from "./measure.ts";
 import { type Peer, startNginx, startVarnish } from "./peers.ts";
 import type { Row } from "./table.ts";
 
-const ROUNDS = 5;
-const SECONDS = 4;
+/** Every server in turn, so often; the middle of the ratios counts. */
+const ROUNDS = 9;
+const SECONDS = 2;
 const CONNECTIONS = 64;
+const IDLE_MS = 4000;
 const BIG_KEY = "big-key-0123456789abcdefghijkl";
 
 interface Target {
   readonly name: string;
   readonly base: string;
   readonly pid: number;
+  /** Share of a core it uses without any request: taking in the two streams is not serving. */
+  readonly idleShare: number;
 }
 
 interface Case {
@@ -46,12 +51,25 @@ async function newestSegment(platform: Platform): Promise<string> {
   return `/live/big/source/${facts.segments.at(-1)?.uri ?? ""}`;
 }
 
+/** Pushes a file in real time without encoding anything, so that the load core is free for load. */
+function replay(url: string, path: string): Tool {
+  const args = ["-c", LOAD_CORE, "ffmpeg", "-v", "error", "-nostdin", "-re", "-stream_loop", "-1", "-i", path];
+  return startTool("taskset", [...args, "-c", "copy", "-f", "flv", url]);
+}
+
+/** CPU seconds per second a process uses while nobody asks it for anything. */
+async function idleShareOf(pid: number): Promise<number> {
+  const [startedMs, before] = [performance.now(), treeCpuSeconds(pid)];
+  await eventually(IDLE_MS * 2, "the idle time", () => (performance.now() - startedMs > IDLE_MS ? true : undefined));
+  return (treeCpuSeconds(pid) - before) / ((performance.now() - startedMs) / 1000);
+}
+
 async function perCpuSecond(target: Target, path: string, headers: readonly string[]): Promise<number> {
   const url = target.base + path;
   await fetch(url, { tls: { rejectUnauthorized: false }, headers: { "accept-encoding": "gzip" } });
   const before = treeCpuSeconds(target.pid);
   const result = await runWrk({ url, seconds: SECONDS, connections: CONNECTIONS, headers });
-  const cpu = treeCpuSeconds(target.pid) - before;
+  const cpu = treeCpuSeconds(target.pid) - before - target.idleShare * result.seconds;
   if (result.errors > 0) throw new Error(`${target.name} ${path}: ${result.errors} errors`);
   return result.requests / cpu;
 }
@@ -81,25 +99,26 @@ async function compare(each: Case, ours: Target, peers: readonly Target[]): Prom
 export async function benchEdge(): Promise<Row[]> {
   const folder = mkdtempSync("/dev/shm/grandstand-bench-");
   const { cert, key } = makeCertificate(folder);
-  const tls = `tls: { cert: ${cert}, key: ${key}, httpsPort: 18443, rtmpsPort: 18936 }`;
+  const [httpsPort, rtmpsPort] = [await freePort(), await freePort()];
+  const tls = `tls: { cert: ${cert}, key: ${key}, httpsPort: ${httpsPort}, rtmpsPort: ${rtmpsPort} }`;
   await using platform = await startPlatform({
     streams: { big: BIG_KEY },
     config: tls,
     prefix: ["taskset", "-c", SERVER_CORE],
   });
-  const noise = ["-vf", "noise=alls=40:allf=t", "-x264-params", "nal-hrd=cbr"];
-  const rate = (kbit: number): string[] => ["-b:v", `${kbit}k`, "-maxrate", `${kbit}k`, "-bufsize", `${kbit / 2}k`];
-  const prefix = ["taskset", "-c", LOAD_CORE];
-  await using _main = startEncoder({ url: `${platform.rtmp}/${MAIN_KEY}`, video: [...noise, ...rate(950)], prefix });
-  await using _big = startEncoder({ url: `${platform.rtmp}/${BIG_KEY}`, video: [...noise, ...rate(4100)], prefix });
+  using small = makeClipFile({ videoBitrate: 960_000, seconds: 20, audio: true });
+  using large = makeClipFile({ videoBitrate: 4_150_000, seconds: 20, audio: true });
+  await using _main = replay(`${platform.rtmp}/${MAIN_KEY}`, small.path);
+  await using _big = replay(`${platform.rtmp}/${BIG_KEY}`, large.path);
   await newestPart(platform, 60_000);
   await newestSegment(platform);
   await using nginx = await startNginx({ origin: platform.http, cert, key });
   await using varnish = await startVarnish({ origin: platform.http });
   const pid = await platform.nodePid();
-  const plain: Target = { name: "grandstand", base: platform.http, pid };
-  const secure: Target = { name: "grandstand", base: "https://127.0.0.1:18443", pid };
-  const asTarget = (peer: Peer, base: string): Target => ({ name: peer.name, base, pid: peer.pid });
+  const idleShare = await idleShareOf(pid);
+  const plain: Target = { name: "grandstand", base: platform.http, pid, idleShare };
+  const secure: Target = { name: "grandstand", base: `https://127.0.0.1:${httpsPort}`, pid, idleShare };
+  const asTarget = (peer: Peer, base: string): Target => ({ name: peer.name, base, pid: peer.pid, idleShare: 0 });
   const gzip = ["Accept-Encoding: gzip"];
   const cases: Case[] = [
     {

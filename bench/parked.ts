@@ -2,7 +2,7 @@ import { createConnection, type Socket } from "node:net";
 import { eventually, within } from "#test/e2e/deadline.ts";
 import { type PlaylistFacts, fetchPlaylist } from "#test/e2e/media-playlist.ts";
 import { MAIN_KEY, startEncoder, startPlatform } from "#test/e2e/platform.ts";
-import { LOAD_CORE, median, quantile, SERVER_CORE } from "./measure.ts";
+import { cpuSecondsOf, LOAD_CORE, median, quantile, SERVER_CORE } from "./measure.ts";
 import type { Row } from "./table.ts";
 
 const PARKED = 10_000;
@@ -57,6 +57,15 @@ class Waiter {
   }
 }
 
+/** Waits until the server says that everybody waits: a request still on its way would be answered late by nobody's fault. */
+async function untilParked(http: string, token: string): Promise<void> {
+  await eventually(10_000, "10,000 requests to be parked", async () => {
+    const answer = await fetch(`${http}/metrics`, { headers: { authorization: `Bearer ${token}` } });
+    const value = /^grandstand_edge_parked_requests (\d+)$/m.exec(await answer.text())?.[1];
+    return Number(value) >= PARKED ? true : undefined;
+  });
+}
+
 function nextSegment(facts: PlaylistFacts): number {
   return (facts.segments.at(-1)?.number ?? 0) + 2;
 }
@@ -73,14 +82,20 @@ export async function benchParked(): Promise<Row[]> {
     waiters.push(...(await Promise.all(Array.from({ length: 100 }, () => Waiter.connect(platform.httpPort)))));
   }
   const spreads: number[] = [];
+  const clientCpuMs: number[] = [];
   for (let round = 0; round < RELEASES; round++) {
     const facts = await eventually(5000, "a playlist", () => fetchPlaylist(playlist));
     const path = `/live/main/source/index.m3u8?_HLS_msn=${nextSegment(facts)}&_HLS_part=0`;
-    const answers = await within(30_000, "10,000 answers", Promise.all(waiters.map((waiter) => waiter.ask(path))));
+    const asked = Promise.all(waiters.map((waiter) => waiter.ask(path)));
+    await untilParked(platform.http, platform.adminToken);
+    const before = cpuSecondsOf(process.pid);
+    const answers = await within(30_000, "10,000 answers", asked);
+    clientCpuMs.push((cpuSecondsOf(process.pid) - before) * 1000);
     spreads.push(quantile(answers, 1) - quantile(answers, 0));
   }
   for (const waiter of waiters) waiter.close();
   const figure = median(spreads);
+  console.log(`parked: the client itself used ${median(clientCpuMs).toFixed(0)} ms of CPU while it was answered`);
   return [
     {
       what: "10,000 parked playlist requests released by one part, first answer to last",

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { Fault } from "#faults/fault.ts";
+import { COLLECTOR_ENVIRONMENT } from "#runtime/collector.ts";
 import { isNodeMessage, type NodeMessage, type StartMessage } from "./process-messages.ts";
 
 /** How a process ended: one of the two is set. */
@@ -24,7 +25,11 @@ export class NodeChild {
     const { promise, resolve } = Promise.withResolvers<ChildEnd>();
     this.exited = promise;
     // A session of its own keeps the terminal's Ctrl-C from reaching the node beside the supervisor's word.
-    this.#child = spawn(program, args, { stdio: ["ignore", "inherit", "inherit", "ipc"], detached: true });
+    this.#child = spawn(program, args, {
+      stdio: ["ignore", "inherit", "inherit", "ipc"],
+      detached: true,
+      env: { ...COLLECTOR_ENVIRONMENT, ...process.env },
+    });
     this.#child.on("message", (message) => {
       if (isNodeMessage(message)) this.onMessage?.(message);
     });

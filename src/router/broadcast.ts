@@ -53,7 +53,7 @@ export class Broadcast {
   readonly #ports: RouterPorts;
   readonly #events: BroadcastEvents;
   readonly #gate: Gate;
-  readonly #meters = new Map<string, TrackMeter>();
+  readonly #meters = new Map<number, TrackMeter>();
   readonly #keyframes = new KeyframeMeter();
   #session: Session | undefined;
   #sessionCount = 0;
@@ -218,7 +218,8 @@ export class Broadcast {
   }
 
   #meter(raw: RawTrack): TrackMeter {
-    const key = `${raw.kind}${raw.number}`;
+    // A number: this runs for every frame.
+    const key = raw.kind === "video" ? raw.number : -1 - raw.number;
     let meter = this.#meters.get(key);
     if (meter === undefined) {
       meter = new TrackMeter();
