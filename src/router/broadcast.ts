@@ -234,8 +234,8 @@ export class Broadcast {
     return {
       stream: this.stream,
       expelled: session.expelled.signal,
-      configure: (track: RawTrack, config: TrackConfig) => {
-        if (isCurrent()) this.#gate.configure(track, config);
+      configure: (track: RawTrack, config: TrackConfig, nowMs: number) => {
+        if (isCurrent()) this.#gate.configure(track, config, nowMs);
       },
       frame: (frame: RawFrame, nowMs: number) => {
         if (!isCurrent()) return;

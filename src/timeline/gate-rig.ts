@@ -1,5 +1,7 @@
 import type { LinkRecord } from "#link/record.ts";
+import type { RawTrack } from "#media/frame.ts";
 import type { EncoderMetadata } from "#media/publish.ts";
+import type { TrackConfig } from "#media/track.ts";
 import type { GateCheckpoint } from "./checkpoint.ts";
 import { Gate } from "./gate.ts";
 import {
@@ -100,10 +102,15 @@ export class GateRig {
     }
     if (audio !== undefined) told["audiosamplerate"] = audio.sampleRate;
     this.gate.describe(metadata ?? told);
-    if (video !== undefined) this.gate.configure(VIDEO, video.config ?? videoConfig());
+    if (video !== undefined) this.configure(VIDEO, video.config ?? videoConfig());
     if (audio !== undefined && audio.lateSeconds === undefined) {
-      this.gate.configure(AUDIO, audio.config ?? audioConfig(audio.sampleRate));
+      this.configure(AUDIO, audio.config ?? audioConfig(audio.sampleRate));
     }
+  }
+
+  /** Tells the parameters of a track. */
+  configure(raw: RawTrack, config: TrackConfig): void {
+    this.gate.configure(raw, config, this.nowMs);
   }
 
   /** Delivers frames at their times, with the ticks between. */

@@ -126,10 +126,10 @@ function changingSession(rig: GateRig, random: () => number): void {
   rig.gate.openSession(rig.nowMs);
   rig.announce(isLate ? { ...options, audio: { sampleRate: 48_000, lateSeconds: 1 } } : options);
   rig.feed(frames.filter(({ arrivalMs }) => arrivalMs < changeMs));
-  if (isLate) rig.gate.configure(AUDIO, audioConfig(48_000));
-  else if (options.video !== undefined && random() < 0.6) rig.gate.configure(VIDEO, videoConfig({ profile: 77 }));
+  if (isLate) rig.configure(AUDIO, audioConfig(48_000));
+  else if (options.video !== undefined && random() < 0.6) rig.configure(VIDEO, videoConfig({ profile: 77 }));
   else if (options.audio !== undefined)
-    rig.gate.configure(AUDIO, audioConfig(options.audio.sampleRate === 48_000 ? 44_100 : 48_000));
+    rig.configure(AUDIO, audioConfig(options.audio.sampleRate === 48_000 ? 44_100 : 48_000));
   rig.feed(frames.filter(({ arrivalMs }) => arrivalMs >= changeMs));
   if (random() < 0.5) rig.gate.closeSession(rig.nowMs);
 }
@@ -147,7 +147,7 @@ function killAndGoOn(rig: GateRig, random: () => number): GateRig {
   const first = next.checker.cuts[0];
   if (last !== undefined && first !== undefined) {
     if (next.checker.hello?.timelineId !== checker.hello?.timelineId) throw new Error("the timeline goes on");
-    if (first.segment !== last.segment + 1) throw new Error(`segment ${first.segment} follows ${last.segment}`);
+    if (first.segment <= last.segment) throw new Error(`segment ${first.segment} follows ${last.segment}`);
     for (const track of checker.everyTrack.values()) {
       const end = Math.max(0, ...checker.frames(track.id).map(({ dts, duration }) => dts + duration));
       const begin = next.checker.frames(track.id)[0]?.dts ?? Number.POSITIVE_INFINITY;
@@ -359,7 +359,7 @@ describe("tracks", () => {
   test("sound that joins late begins with a discontinuity at a keyframe", () => {
     const rig = new GateRig();
     const options: EncoderOptions = { ...CLEAN, audio: { sampleRate: 48_000, lateSeconds: 5 } };
-    rig.onFirstSound = () => rig.gate.configure(AUDIO, audioConfig());
+    rig.onFirstSound = () => rig.configure(AUDIO, audioConfig());
     rig.session(options, { metadata: { width: 1280, framerate: 30 } });
     expect(rig.checker.hello?.tracks.map(({ name }) => name)).toEqual(["source"]);
     expect(rig.checker.tracks.map(({ name }) => name)).toEqual(["source", "audio"]);
@@ -375,7 +375,7 @@ describe("tracks", () => {
     rig.gate.openSession(0);
     rig.announce(CLEAN);
     rig.feed(frames.filter(({ arrivalMs }) => arrivalMs < 5_500));
-    rig.gate.configure(VIDEO, videoConfig({ profile: 77 }));
+    rig.configure(VIDEO, videoConfig({ profile: 77 }));
     rig.feed(frames.filter(({ arrivalMs }) => arrivalMs >= 5_500));
     rig.gate.end("stopped", rig.nowMs);
     const cuts = rig.checker.cuts.filter(({ discontinuity }) => discontinuity);
@@ -477,7 +477,7 @@ describe("sessions", () => {
     next.session(CLEAN);
     expect(next.checker.hello?.timelineId).toBe(rig.checker.hello?.timelineId ?? "");
     expect(next.checker.hello?.targetDurationSeconds).toBe(rig.checker.hello?.targetDurationSeconds ?? 0);
-    expect(next.checker.cuts[0]?.segment).toBe((rig.checker.cuts.at(-1)?.segment ?? 0) + 1);
+    expect(next.checker.cuts[0]?.segment).toBeGreaterThan(rig.checker.cuts.at(-1)?.segment ?? 0);
     expect(next.checker.frames(0)[0]?.dts).toBeGreaterThanOrEqual(issued);
     expect(next.checker.cuts[0]?.discontinuity).toBe(false);
   });

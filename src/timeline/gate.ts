@@ -11,29 +11,37 @@
 import type { EndReason } from "#link/record.ts";
 import type { RawFrame, RawTrack } from "#media/frame.ts";
 import type { EncoderMetadata } from "#media/publish.ts";
-import type { TrackConfig } from "#media/track.ts";
-import type { Rational } from "#time/ticks.ts";
-import type { Lane, LaneFrame } from "./lane.ts";
-import { existingRate, sameRate } from "./nominal-rate.ts";
-import { type Placed, SessionClock } from "./session-clock.ts";
+import { type TrackConfig, VIDEO_TIMESCALE } from "#media/track.ts";
+import { microsToTicks, ticksToMicros } from "#time/ticks.ts";
+import { ArrivalLag } from "./arrival-lag.ts";
+import { ClockDrift } from "./clock-drift.ts";
+import type { Lane, Unit } from "./lane.ts";
+import { claimedRate } from "./nominal-rate.ts";
+import { SessionClock } from "./session-clock.ts";
 import { type PendingFrame, StartRule } from "./start-rule.ts";
-import { type GateCounters, type TimelineOptions, TimelineWriter } from "./timeline-writer.ts";
+import type { GateCounters, TimelineOptions } from "./timeline.ts";
+import { TimelineWriter } from "./timeline-writer.ts";
 import { TimestampUnwrapper } from "./unwrap.ts";
 
 /** Silence of the leading track before its last picture is held, milliseconds. */
 const HOLD_AFTER_MS = 1000;
-/** How far behind real time a held picture ends, microseconds: frames that are only late still find their place. */
+/** The same in frames, where those are long; and its bound, milliseconds. */
+const HOLD_AFTER_FRAMES = 2.5;
+const HOLD_AFTER_MS_MAX = 2500;
+/** How far behind the encoder's usual delay a held picture ends, microseconds: frames that are only late still find their place. */
 const HOLD_MARGIN_MICROS = 250_000;
-/** Frames that come this much faster than real time, and twice as fast, are a burst after a stall of the network. Microseconds. */
-const BURST_MICROS = 200_000;
-/** Window over which the encoder's delay is measured, milliseconds. */
-const LAG_WINDOW_MS = 10_000;
+/** How far behind a leading track that delivers nothing useful may end before it is held, microseconds. */
+const HOLD_BEHIND_MICROS = 500_000;
+/** How long an encoder may deliver too late after silence before its new delay is believed, milliseconds. */
+const CATCH_UP_MS = 1000;
 
 /** One encoder connection. */
 interface Session {
   readonly unwrapper: TimestampUnwrapper;
   readonly start: StartRule;
-  clock: SessionClock<Lane, LaneFrame> | undefined;
+  clock: SessionClock<Lane, Unit> | undefined;
+  /** Where its first keyframe is shown, microseconds. */
+  startMicros: number;
 }
 
 /** The gate of one broadcast. */
@@ -42,16 +50,14 @@ export class Gate {
   #session: Session | undefined;
   #anchorMicros = 0;
   #anchorMs = 0;
-  #leaderArrivedMs = Number.NEGATIVE_INFINITY;
   #holding = false;
-  /** The first frame that came since the picture is held. */
-  #resumed: { readonly ms: number; readonly micros: number } | undefined;
   #ended = false;
-  #lagMicros = 0;
-  #lagMinMicros = Number.POSITIVE_INFINITY;
-  #lagSinceMs = 0;
-  readonly #placed: Placed<LaneFrame>[] = [];
-  #placedLanes: Lane[] = [];
+  /** When the leading track was heard again after a hold. */
+  #heardAgainMs: number | undefined;
+  readonly #lag = new ArrivalLag();
+  readonly #drift = new ClockDrift();
+  /** Placed units on their way to the timeline; empty between calls. */
+  readonly #units: Unit[] = [];
 
   constructor(options: TimelineOptions) {
     this.timeline = new TimelineWriter(options);
@@ -76,9 +82,14 @@ export class Gate {
     return this.#session?.start.metadata;
   }
 
-  /** Smallest distance from a frame's stream time to its arrival over ten seconds, microseconds: a trend is clock drift or growing delay. */
+  /** Least distance from a frame's stream time to its arrival over some seconds, microseconds. */
   get lagMicros(): number {
-    return this.#lagMicros;
+    return this.#lag.micros;
+  }
+
+  /** How far the encoder's clock has run behind ours since its session began, microseconds. */
+  get driftMicros(): number {
+    return this.#drift.micros;
   }
 
   /** An encoder connected. The session before it, if any, is over. */
@@ -88,30 +99,29 @@ export class Gate {
       unwrapper: new TimestampUnwrapper(),
       start: new StartRule(),
       clock: undefined,
+      startMicros: 0,
     };
   }
 
-  /** The encoder is gone: what was held back is let through; the broadcast waits for the next session. */
+  /** The encoder is gone: what is held back is let through; the broadcast waits for the next session. */
   closeSession(nowMs: number): void {
     const session = this.#session;
     if (session === undefined) return;
     this.#session = undefined;
     this.counters.dropped += session.start.abandon();
-    if (!this.started) return;
-    session.clock?.flush(this.#placed);
-    this.#write(session, nowMs);
-    this.timeline.flush();
-    // Sound that is ahead of the last picture waits on: the picture that is held passes it.
-    this.timeline.release(nowMs, false);
-    this.timeline.gops.interrupt();
+    if (!this.started || session.clock === undefined) return;
+    session.clock.flush(this.#units);
+    this.#deliver(session, session.clock, nowMs);
+    this.timeline.close();
+    this.timeline.release(nowMs);
   }
 
   /** Codec parameters of a track; they precede the frames that need them. */
-  configure(raw: RawTrack, config: TrackConfig): void {
+  configure(raw: RawTrack, config: TrackConfig, nowMs: number): void {
     const session = this.#session;
     if (session === undefined) return;
-    session.start.configs.set(`${raw.kind}${raw.number}`, { raw, config });
-    if (session.clock !== undefined) this.timeline.adopt({ raw, config });
+    session.start.configure(raw, config);
+    if (session.clock !== undefined) this.#adopt(session, raw, config, nowMs);
   }
 
   /** What the encoder says of itself. */
@@ -122,7 +132,7 @@ export class Gate {
   /** Takes a frame of the session. `wallMs` is read when a timeline begins. */
   frame(raw: RawFrame, nowMs: number, wallMs: number): void {
     const session = this.#session;
-    if (session === undefined) return;
+    if (session === undefined || this.#ended) return;
     this.counters.framesIn++;
     const stampMs = session.unwrapper.unwrap(raw.dts);
     if (session.clock === undefined) {
@@ -130,20 +140,19 @@ export class Gate {
       this.#tryBegin(session, nowMs, wallMs);
       return;
     }
-    this.#place(session.clock, raw, stampMs, nowMs);
-    this.#write(session, nowMs);
-    this.timeline.release(nowMs, false);
-    this.timeline.fillFollowers();
+    this.#take(session, session.clock, raw, stampMs, nowMs);
+    this.timeline.release(nowMs);
   }
 
   /** Called some times a second: waits that end, pictures to hold, silence to fill. */
   tick(nowMs: number, wallMs: number): void {
     const session = this.#session;
     if (session !== undefined && session.clock === undefined) this.#tryBegin(session, nowMs, wallMs);
-    if (!this.started || this.#ended) return;
-    if (this.#holding || nowMs - this.#leaderArrivedMs >= HOLD_AFTER_MS) this.#hold(nowMs);
-    this.timeline.release(nowMs, false);
-    this.timeline.fillFollowers();
+    const { leader } = this.timeline;
+    if (leader === undefined || this.#ended) return;
+    this.#hold(leader, nowMs);
+    this.timeline.release(nowMs);
+    this.timeline.fillFollowers(nowMs);
   }
 
   /** The broadcast is over. */
@@ -151,9 +160,7 @@ export class Gate {
     if (this.#ended) return;
     this.closeSession(nowMs);
     this.#ended = true;
-    if (!this.started) return;
-    this.timeline.releaseAll(nowMs);
-    this.timeline.end(why);
+    if (this.started) this.timeline.end(why);
   }
 
   /** Stream time of real time, microseconds. */
@@ -163,7 +170,7 @@ export class Gate {
 
   /** Where frames go on whose stamps say nothing: now, less the encoder's usual delay, and never before anything issued. */
   #landing(nowMs: number): number {
-    return Math.max(this.timeline.floorMicros, this.#streamNow(nowMs) - Math.max(0, this.#lagMicros));
+    return Math.max(this.timeline.floorMicros, this.#streamNow(nowMs) - Math.max(0, this.#lag.micros));
   }
 
   #tryBegin(session: Session, nowMs: number, wallMs: number): void {
@@ -171,182 +178,153 @@ export class Gate {
     if (ready === undefined) return;
     const { leader, frames } = ready;
     this.counters.dropped += session.start.takeDropped();
-    if (!this.started) {
-      this.#anchorMicros = Math.max(Math.round(wallMs * 1000), this.timeline.floorMicros);
+    if (this.started) {
+      session.startMicros = onTick(this.#landing(leader.nowMs));
+      for (const { raw, config } of session.start.tracks) this.timeline.adopt({ raw, config }, nowMs);
+    } else {
+      this.#anchorMicros = onTick(this.timeline.beginning(Math.round(wallMs * 1000)));
       this.#anchorMs = leader.nowMs;
-      this.#lagSinceMs = nowMs;
+      session.startMicros = this.#anchorMicros;
+      this.timeline.begin(session.start.tracks, session.startMicros, wallMs);
     }
-    const startMicros = this.#landing(leader.nowMs);
-    if (this.started) this.#resume(session, startMicros);
-    else this.timeline.begin([...session.start.configs.values()], startMicros, wallMs);
-    this.#anchor(session, leader, startMicros);
-    for (const { raw, stampMs, nowMs: arrivedMs } of frames) {
-      if (session.clock !== undefined) this.#place(session.clock, raw, stampMs, arrivedMs);
-      this.#write(session, arrivedMs);
-    }
-    this.timeline.release(nowMs, false);
+    const clock = this.#anchor(session, leader, nowMs);
+    for (const { raw, stampMs, nowMs: arrivedMs } of frames) this.#take(session, clock, raw, stampMs, arrivedMs);
+    this.timeline.release(nowMs);
   }
 
-  /** A new session on a running timeline: its tracks join, and the picture is held exactly until it begins. */
-  #resume(session: Session, startMicros: number): void {
-    for (const announced of session.start.configs.values()) this.timeline.adopt(announced);
-    this.timeline.hold(startMicros, true);
-    this.timeline.fillFollowers(0);
-    this.#holding = false;
-  }
-
-  #anchor(session: Session, leader: PendingFrame, startMicros: number): void {
-    const offsetMicros = leader.raw.ptsOffset * 1000;
-    session.clock = new SessionClock({
-      offset: startMicros - offsetMicros - leader.stampMs * 1000,
+  #anchor(session: Session, leader: PendingFrame, nowMs: number): SessionClock<Lane, Unit> {
+    const offset = session.startMicros - leader.raw.ptsOffset * 1000 - leader.stampMs * 1000;
+    const clock = new SessionClock<Lane, Unit>({
+      offset,
       counters: this.counters,
-      landing: (nowMs) => this.#landing(nowMs),
+      landing: (atMs) => this.#landing(atMs),
     });
-    for (const lane of this.timeline.lanes) {
-      if (lane.video === undefined) continue;
-      lane.video.begin({
-        micros: startMicros - offsetMicros,
-        offsetMicros,
-        rate: claimedRate(lane, session.start.metadata),
-      });
+    session.clock = clock;
+    this.#lag.reset();
+    this.#drift.reset();
+    this.#heardAgainMs = undefined;
+    for (const { raw, config } of session.start.tracks) {
+      const lane = this.timeline.lane(raw);
+      if (lane === undefined) continue;
+      lane.arrivedMs = nowMs;
+      lane.rate = claimedRate(config, raw.number === 0 ? session.start.metadata : undefined);
     }
-    this.#leaderArrivedMs = leader.nowMs;
+    return clock;
   }
 
-  #place(clock: SessionClock<Lane, LaneFrame>, raw: RawFrame, stampMs: number, nowMs: number): void {
+  #adopt(session: Session, raw: RawTrack, config: TrackConfig, nowMs: number): void {
+    this.timeline.adopt({ raw, config }, nowMs);
+    const lane = this.timeline.lane(raw);
+    if (lane?.open === false) lane.rate = claimedRate(config, raw.number === 0 ? session.start.metadata : undefined);
+  }
+
+  #take(session: Session, clock: SessionClock<Lane, Unit>, raw: RawFrame, stampMs: number, nowMs: number): void {
     const lane = this.timeline.lane(raw.track);
     if (lane === undefined) {
       this.counters.dropped++;
       return;
     }
-    if (lane === this.timeline.leader) this.#leaderArrivedMs = nowMs;
     lane.arrivedMs = nowMs;
-    const payload: LaneFrame = {
-      payload: raw.payload,
-      keyframe: raw.keyframe,
-      offsetMicros: raw.ptsOffset * 1000,
-      filler: false,
-      changes: false,
-    };
-    const before = this.#placed.length;
-    const durationMicros = lane.durationMicros(raw.payload);
-    clock.place(lane, { payload, stampMs, durationMicros, nowMs }, this.#placed);
-    for (let i = before; i < this.#placed.length; i++) this.#placedLanes.push(lane);
+    clock.place(
+      {
+        key: lane,
+        payload: raw.payload,
+        keyframe: raw.keyframe,
+        offsetMicros: raw.ptsOffset * 1000,
+        filler: false,
+        stampMs,
+        durationMicros: lane.durationMicros(raw.payload),
+        nowMs,
+        micros: 0,
+      },
+      this.#units,
+    );
+    this.#deliver(session, clock, nowMs);
   }
 
-  /** Hands placed frames to the timeline. */
-  #write(session: Session, nowMs: number): void {
-    if (this.#placed.length === 0) return;
-    const placed = this.#placed.splice(0);
-    const lanes = this.#placedLanes.splice(0);
-    for (const [i, frame] of placed.entries()) {
-      const lane = lanes[i] ?? this.timeline.leader;
-      if (lane !== undefined) this.#writeOne(session, lane, frame, nowMs);
-    }
-  }
-
-  #writeOne(session: Session, lane: Lane, placed: Placed<LaneFrame>, nowMs: number): void {
+  /** Hands placed units to the timeline. */
+  #deliver(session: Session, clock: SessionClock<Lane, Unit>, nowMs: number): void {
     const { timeline } = this;
-    let frame = placed;
-    if (timeline.leads(lane)) {
-      if (this.#holding) {
-        const taken = this.#takesOver(session, lane, placed, nowMs);
-        if (taken === undefined) {
-          this.counters.dropped++;
-          return;
-        }
-        frame = taken;
-      }
-      if (timeline.changes && frame.payload.keyframe) frame = this.#change(session, lane, frame);
-      this.#measureLag(frame.micros, nowMs);
+    const units = this.#units;
+    for (let i = 0; i < units.length; i++) {
+      const unit = units[i];
+      if (unit === undefined) continue;
+      const lane = unit.key;
+      if (lane.video === undefined && unit.micros < session.startMicros) {
+        // Sound from before the first picture.
+        this.counters.dropped++;
+      } else if (timeline.isWritten(lane)) {
+        const delay = this.#delay(lane, unit, nowMs);
+        if (delay > 0) this.#shift(clock, delay, i);
+        this.#lead(clock, lane, unit);
+      } else timeline.queue(lane, unit);
     }
-    timeline.write(lane, frame);
+    units.length = 0;
   }
 
-  /** Changed tracks and parameters take effect with this keyframe: everything before it is completed. */
-  #change(session: Session, lane: Lane, placed: Placed<LaneFrame>): Placed<LaneFrame> {
+  #lead(clock: SessionClock<Lane, Unit>, lane: Lane, unit: Unit): void {
     const { timeline } = this;
-    // What is still held belongs before the change, and may cut.
-    timeline.flush();
-    if (!timeline.changes) return placed;
-    const delay = timeline.delayForCut(placed);
-    if (delay > 0) {
-      session.clock?.shift(delay);
-      lane.video?.shift(Math.round((delay * lane.track.timescale) / 1_000_000));
+    const lagMicros = this.#streamNow(unit.nowMs) - unit.micros;
+    this.#lag.add(lagMicros, unit.nowMs);
+    this.#drift.add(lagMicros, unit.nowMs);
+    const { segment } = timeline;
+    timeline.write(lane, unit);
+    if (lane.open) {
+      this.#holding = false;
+      this.#heardAgainMs = undefined;
     }
-    const micros = placed.micros + delay;
-    const { offsetMicros } = placed.payload;
-    const start = micros + offsetMicros;
-    const gapMicros = start - (timeline.leader?.endMicros ?? start);
-    // What is less than a frame is a matter of rounding, not a gap to fill.
-    if (delay > 0 || gapMicros > lane.durationMicros(placed.payload.payload)) timeline.hold(start, true);
-    timeline.completeFollowers(start);
-    if (lane.needsKeyframe || lane.pendingConfig !== undefined) {
-      lane.video?.begin({ micros, offsetMicros, rate: claimedRate(lane, session.start.metadata) });
-    }
-    return { ...placed, micros, payload: { ...placed.payload, changes: true } };
+    if (timeline.segment === segment) return;
+    const step = this.#drift.step();
+    if (step === 0) return;
+    clock.shift(step);
+    timeline.drift(step);
   }
 
-  /**
-   * Whether a frame of the leading track ends a hold: a keyframe (any sound) that begins no earlier than what was filled in. One that is late
-   * for good is moved to there, with all that follows; one in a burst is not, since what comes after the burst is on time again.
-   */
-  #takesOver(session: Session, lane: Lane, placed: Placed<LaneFrame>, nowMs: number): Placed<LaneFrame> | undefined {
-    const resumed = this.#resumed ?? { ms: nowMs, micros: placed.micros };
-    this.#resumed = resumed;
-    if (!placed.payload.keyframe) return undefined;
-    const { offsetMicros } = placed.payload;
-    const lateMicros = (lane.endMicros ?? 0) - (placed.micros + offsetMicros);
-    const isBurst = placed.micros - resumed.micros > 2 * (nowMs - resumed.ms) * 1000 + BURST_MICROS;
-    if (lateMicros > 0 && (isBurst || nowMs === resumed.ms)) return undefined;
-    let frame = placed;
-    if (lateMicros > 0) {
-      session.clock?.shift(lateMicros);
-      frame = { ...placed, micros: placed.micros + lateMicros };
+  /** How much later the session must be placed so that this unit of the leading track can be used. */
+  #delay(lane: Lane, unit: Unit, nowMs: number): number {
+    if (lane.open || !unit.keyframe) return 0;
+    let late = 0;
+    if (this.#holding) {
+      this.#heardAgainMs ??= nowMs;
+      // A burst catches up with real time; an encoder that is still late after a second stays late.
+      if (nowMs - this.#heardAgainMs >= CATCH_UP_MS)
+        late = Math.max(0, (lane.endMicros ?? 0) - unit.micros - unit.offsetMicros);
     }
-    this.timeline.hold(frame.micros + offsetMicros, true);
-    this.#holding = false;
-    lane.video?.begin({
-      micros: frame.micros,
-      offsetMicros,
-      rate: lane.video.lockedRate ?? claimedRate(lane, session.start.metadata),
-    });
-    return frame;
+    return late + this.timeline.delayForCut(lane, unit, late);
   }
 
-  /** Holds the last picture up to a little behind now, and goes on with it until a keyframe takes over. */
-  #hold(nowMs: number): void {
-    if (!this.#holding) {
+  /** Moves what has not been written of the session later. */
+  #shift(clock: SessionClock<Lane, Unit>, micros: number, from: number): void {
+    clock.shift(micros);
+    for (let i = from; i < this.#units.length; i++) {
+      const unit = this.#units[i];
+      if (unit !== undefined) unit.micros += micros;
+    }
+    this.timeline.shift(micros);
+    this.#lag.reset();
+    this.#drift.reset();
+  }
+
+  /** Repeats the last picture while the leading track is silent or sends nothing that can be used. */
+  #hold(leader: Lane, nowMs: number): void {
+    const until = this.#streamNow(nowMs) - Math.round(this.#lag.micros) - HOLD_MARGIN_MICROS;
+    const frameMs = (leader.video?.frameMicros ?? 0) / 1000;
+    const patienceMs = Math.min(HOLD_AFTER_MS_MAX, Math.max(HOLD_AFTER_MS, HOLD_AFTER_FRAMES * frameMs));
+    const isSilent = nowMs - leader.arrivedMs >= patienceMs;
+    const isUseless = !leader.open && until - (leader.endMicros ?? until) > HOLD_BEHIND_MICROS;
+    if (!this.#holding && !isSilent && !isUseless) return;
+    if (isSilent) this.#heardAgainMs = undefined;
+    if (!this.#holding || leader.open) {
       this.#holding = true;
-      this.#resumed = undefined;
-      this.timeline.flush();
-      this.timeline.gops.interrupt();
+      this.timeline.close([leader]);
     }
-    this.timeline.hold(this.#streamNow(nowMs) - Math.max(0, this.#lagMicros) - HOLD_MARGIN_MICROS, false);
-    this.timeline.fillFollowers(0);
-  }
-
-  #measureLag(micros: number, nowMs: number): void {
-    this.#lagMinMicros = Math.min(this.#lagMinMicros, this.#streamNow(nowMs) - micros);
-    if (nowMs - this.#lagSinceMs < LAG_WINDOW_MS) return;
-    this.#lagMicros = this.#lagMinMicros;
-    this.#lagMinMicros = Number.POSITIVE_INFINITY;
-    this.#lagSinceMs = nowMs;
+    this.timeline.hold(until);
   }
 }
 
-/** The frame rate that bitstream and metadata claim, unless they contradict each other: then it is measured. */
-function claimedRate(lane: Lane, metadata: EncoderMetadata | undefined): Rational | undefined {
-  const { config } = lane.track;
-  if (config.kind !== "video" || lane.raw.number !== 0) return undefined;
-  const told = metadata?.["framerate"];
-  const fromMetadata = typeof told === "number" ? existingRate(told) : undefined;
-  const { frameRate } = config;
-  if (frameRate === undefined) return fromMetadata;
-  const fromBitstream = existingRate(frameRate.num / frameRate.den);
-  if (typeof told === "number" && told > 0 && (fromMetadata === undefined || fromBitstream === undefined))
-    return undefined;
-  if (fromMetadata !== undefined && fromBitstream !== undefined && !sameRate(fromMetadata, fromBitstream))
-    return undefined;
-  return fromBitstream;
+/** The first whole tick of video at or after `micros`, in microseconds: where pictures begin is then where their segment begins. */
+function onTick(micros: number): number {
+  const ticks = microsToTicks(micros, VIDEO_TIMESCALE);
+  const aligned = ticksToMicros(ticks, VIDEO_TIMESCALE);
+  return aligned >= micros ? aligned : ticksToMicros(ticks + 1, VIDEO_TIMESCALE);
 }

@@ -1,28 +1,20 @@
-import { silentAacFrame } from "#media/codecs/silent-aac.ts";
-import { opusPacketSamples } from "#media/codecs/opus.ts";
 import { type Frame, FrameFlag, type RawTrack } from "#media/frame.ts";
-import type { AudioConfig, Track, TrackConfig } from "#media/track.ts";
-import { microsToTicks, ticksToMicros } from "#time/ticks.ts";
+import { type Track, type TrackConfig, VIDEO_TIMESCALE } from "#media/track.ts";
+import { microsToTicks, type Rational, ticksToMicros } from "#time/ticks.ts";
 import { AudioStamper } from "./audio-stamper.ts";
-import { type StampedVideo, VideoStamper } from "./video-stamper.ts";
+import { samplesOf, silentFrame } from "./frame-length.ts";
+import type { Arrival } from "./session-clock.ts";
+import { UnitQueue } from "./unit-queue.ts";
+import { type VideoSink, VideoStamper } from "./video-stamper.ts";
 
-/** A frame between its arrival and its stamp. */
-export interface LaneFrame {
+/** An access unit on its way through the gate. */
+export interface Unit extends Arrival<Lane> {
   readonly payload: Uint8Array;
   readonly keyframe: boolean;
   /** Presentation minus decode time, microseconds. */
   readonly offsetMicros: number;
   /** Made by us. */
   readonly filler: boolean;
-  /** Changed tracks and parameters take effect with this frame. */
-  readonly changes: boolean;
-}
-
-/** A follower's frame that waits for the leading track to decide over cuts. */
-export interface WaitingFrame {
-  readonly frame: LaneFrame;
-  readonly micros: number;
-  readonly nowMs: number;
 }
 
 /** A cut as lanes need it. */
@@ -32,43 +24,46 @@ export interface LaneCut {
   readonly discontinuity: boolean;
 }
 
-/** Fallback for audio codecs that do not say how long a frame is, samples. */
-const UNKNOWN_SAMPLES = 1024;
-
-/** Samples of one frame of this track. */
-function samplesOf(config: AudioConfig, payload: Uint8Array): number {
-  if (config.codec === "opus") return opusPacketSamples(payload) ?? config.samplesPerFrame;
-  return config.samplesPerFrame === 0 ? UNKNOWN_SAMPLES : config.samplesPerFrame;
+/** Takes a lane's stamped frames; times are ticks of its track. */
+export interface LaneSink {
+  stamped(lane: Lane, unit: Unit, dts: number, ptsOffset: number, duration: number): void;
 }
 
 /**
  * One track of a timeline on its way through the gate: its stamper, its place among the segments, and what fills its holes.
  * A lane lives as long as its timeline, across sessions of the encoder.
  */
-export class Lane {
+export class Lane implements VideoSink<Unit> {
   readonly raw: RawTrack;
   track: Track;
-  readonly video: VideoStamper<LaneFrame> | undefined;
+  readonly video: VideoStamper<Unit> | undefined;
   audio: AudioStamper | undefined;
+  /** What comes next belongs to what came last: `false` before the first keyframe of a session, after a hold, and where parameters change. */
+  open = false;
+  /** Frame rate to begin with when it opens. */
+  rate: Rational | undefined;
   /** Segment that takes the next frame; -1 before the first. */
   segment = -1;
-  /** Frames in that segment. */
+  /** Frames in that segment: the index of the next. */
   count = 0;
   /** Configuration that holds from the next cut on. */
   pendingConfig: TrackConfig | undefined;
-  /** It joins: no frame is of use before its first keyframe. */
-  needsKeyframe = false;
-  /** Frames that wait for the leading track's decision, oldest first. */
-  waiting: WaitingFrame[] = [];
+  /** Units that wait for the leading track's decision over cuts. */
+  readonly waiting: UnitQueue<Unit> = new UnitQueue();
+  /** Units that need {@link pendingConfig}, or the cut at which this lane joins. */
+  readonly next: UnitQueue<Unit> = new UnitQueue();
   arrivedMs: number = Number.NEGATIVE_INFINITY;
   frameCount = 0;
   byteCount = 0;
-  #filler: Uint8Array | undefined;
+  readonly #sink: LaneSink;
+  #filler: Unit | undefined;
+  #hasSilence = false;
 
-  constructor(raw: RawTrack, track: Track) {
+  constructor(raw: RawTrack, track: Track, sink: LaneSink) {
     this.raw = raw;
     this.track = track;
-    this.video = raw.kind === "video" ? new VideoStamper() : undefined;
+    this.#sink = sink;
+    this.video = raw.kind === "video" ? new VideoStamper<Unit>(this) : undefined;
     this.configure(track);
   }
 
@@ -76,34 +71,34 @@ export class Lane {
   configure(track: Track): void {
     this.track = track;
     this.#filler = undefined;
-    if (track.config.kind === "audio") {
-      this.#filler = silentAacFrame(track.config);
-      this.audio ??= new AudioStamper(track.timescale);
-      this.audio.sampleRate = track.config.sampleRate;
-    }
+    if (track.config.kind !== "audio") return;
+    const silence = silentFrame(track.config);
+    this.#hasSilence = silence !== undefined;
+    if (silence !== undefined) this.#fillWith(silence);
+    this.audio ??= new AudioStamper(track.timescale);
+    this.audio.sampleRate = track.config.sampleRate;
   }
 
-  /** Payload that fills a hole: silence, or else the last sound; the last keyframe's picture. */
-  get filler(): Uint8Array | undefined {
+  /** What fills a hole: silence, or else the last sound; the last keyframe's picture. */
+  get filler(): Unit | undefined {
     return this.#filler;
   }
 
-  /** Remembers what can fill a hole later. */
-  remember(frame: LaneFrame): void {
-    if (frame.filler) return;
-    const { config } = this.track;
-    if (config.kind === "video") {
-      if (frame.keyframe) this.#filler = frame.payload;
-    } else if (config.codec !== "aac" || this.#filler === undefined) {
-      this.#filler = frame.payload;
+  /** What comes next does not belong to what came last. A frame that the stamper holds goes out first. */
+  close(): void {
+    if (this.video !== undefined && this.open) {
+      this.rate = this.video.lockedRate;
+      this.video.flush();
     }
+    this.open = false;
   }
 
   /** Likely length of a frame, microseconds. */
   durationMicros(payload: Uint8Array): number {
     if (this.video !== undefined) return this.video.frameMicros;
-    const { config } = this.track;
-    return config.kind === "audio" ? ticksToMicros(samplesOf(config, payload), config.sampleRate) : 0;
+    const config = this.pendingConfig ?? this.track.config;
+    if (config.kind === "video") return 0;
+    return ticksToMicros(samplesOf(config, payload), config.sampleRate);
   }
 
   /** Samples of an audio frame; 0 for video. */
@@ -118,29 +113,94 @@ export class Lane {
     return ticks === undefined ? undefined : ticksToMicros(ticks, this.track.timescale);
   }
 
+  /** Where a unit will begin, microseconds. A keyframe counts half its length later: rounding must not part it from the cut it belongs to. */
+  startOf(unit: Unit): number {
+    const { audio, video } = this;
+    if (audio !== undefined) return ticksToMicros(audio.startOf(unit.micros), audio.timescale);
+    const shift = this.open && video !== undefined ? video.shiftMicros : unit.offsetMicros;
+    return unit.micros + shift + (unit.keyframe ? unit.durationMicros / 2 : 0);
+  }
+
+  /** Stream time moved by less than a frame: what comes makes up for it. */
+  drift(micros: number): void {
+    this.video?.shift(micros);
+    this.audio?.drift(micros);
+  }
+
+  stamped(unit: Unit, dts: number, ptsOffset: number, duration: number): void {
+    this.#sink.stamped(this, unit, dts, ptsOffset, duration);
+  }
+
+  /** Stamps a frame of sound. */
+  sound(unit: Unit): void {
+    const { audio } = this;
+    if (audio === undefined) return;
+    const dts = audio.nextDts ?? 0;
+    this.stamped(unit, dts, 0, audio.advance(this.samples(unit.payload)));
+  }
+
+  /** Repeats the last picture up to `endMicros`, in steps of at most `stepMicros`; what is left over only when `exact`. */
+  picture(endMicros: number, stepMicros: number, exact: boolean): number {
+    const { video, filler } = this;
+    if (video?.nextDts === undefined || filler === undefined) return 0;
+    const end = microsToTicks(endMicros, VIDEO_TIMESCALE);
+    const step = Math.max(1, microsToTicks(stepMicros, VIDEO_TIMESCALE));
+    let pictures = 0;
+    while (video.nextDts + step <= end) {
+      video.fill(video.nextDts + step, filler);
+      pictures++;
+    }
+    if (!exact || video.nextDts >= end) return pictures;
+    video.fill(end, filler);
+    return pictures + 1;
+  }
+
+  /** Stamps `count` frames of silence. */
+  silence(count: number): number {
+    const { filler } = this;
+    if (filler === undefined) return 0;
+    for (let i = 0; i < count; i++) this.sound(filler);
+    return Math.max(0, count);
+  }
+
+  /** Frames of silence that fit before `micros`. */
+  silentFramesUntil(micros: number): number {
+    const { audio, filler } = this;
+    if (audio === undefined || filler === undefined) return 0;
+    return audio.silentFramesUntil(micros, this.samples(filler.payload));
+  }
+
   /** Whether a frame with this decode time (ticks) belongs to the segment that `cut` begins, or to a later one. */
   isAtOrAfter(cut: LaneCut, dts: number): boolean {
     return dts >= microsToTicks(cut.startMicros, this.track.timescale);
   }
 
-  /** Makes the frame: its name, its flags. */
-  frame(stamped: StampedVideo<LaneFrame>, cut: LaneCut | undefined): Frame {
+  /** Makes the frame: its name, its flags. Remembers what can fill a hole later. */
+  frame(unit: Unit, dts: number, ptsOffset: number, duration: number, cut: LaneCut | undefined): Frame {
     const index = this.count++;
-    const { payload, keyframe, filler } = stamped.payload;
+    const { payload, keyframe, filler } = unit;
+    if (!filler && keyframe && !this.#hasSilence) this.#fillWith(payload);
     let flags = (keyframe ? FrameFlag.KEY : 0) | (filler ? FrameFlag.SLATE : 0);
     if (index === 0) {
       flags |= FrameFlag.CUT | (keyframe ? FrameFlag.INDEPENDENT : 0);
       if (cut?.discontinuity === true) flags |= FrameFlag.DISCONTINUITY;
     }
-    return {
-      track: this.track.id,
-      segment: this.segment,
-      index,
-      dts: stamped.dts,
-      ptsOffset: stamped.ptsOffset,
-      duration: stamped.duration,
-      flags,
+    this.frameCount++;
+    this.byteCount += payload.byteLength;
+    return { track: this.track.id, segment: this.segment, index, dts, ptsOffset, duration, flags, payload };
+  }
+
+  #fillWith(payload: Uint8Array): void {
+    this.#filler = {
+      key: this,
       payload,
+      keyframe: true,
+      offsetMicros: 0,
+      filler: true,
+      stampMs: 0,
+      durationMicros: 0,
+      nowMs: 0,
+      micros: 0,
     };
   }
 }
@@ -149,4 +209,25 @@ export class Lane {
 export function trackName(raw: RawTrack): string {
   const base = raw.kind === "video" ? "source" : "audio";
   return raw.number === 0 ? base : `${base}-${raw.number + 1}`;
+}
+
+/** The track of a lane as it is announced; its timescale is that of its first parameters. */
+export function trackOf(raw: RawTrack, config: TrackConfig, id: number, timescale: number | undefined): Track {
+  const own = config.kind === "video" ? VIDEO_TIMESCALE : config.sampleRate;
+  return { id, name: trackName(raw), timescale: timescale ?? own, config };
+}
+
+/** The lane of an encoder's track. */
+export function findLane(lanes: readonly Lane[], raw: RawTrack): Lane | undefined {
+  for (const lane of lanes) if (lane.raw.kind === raw.kind && lane.raw.number === raw.number) return lane;
+  return undefined;
+}
+
+/** The picture with the lowest number. */
+export function firstPicture(lanes: readonly Lane[]): Lane | undefined {
+  let first: Lane | undefined;
+  for (const lane of lanes) {
+    if (lane.video !== undefined && (first === undefined || lane.raw.number < first.raw.number)) first = lane;
+  }
+  return first;
 }

@@ -1,3 +1,6 @@
+import type { EncoderMetadata } from "#media/publish.ts";
+import type { TrackConfig } from "#media/track.ts";
+import { VIDEO_TIMESCALE } from "#media/track.ts";
 import type { Rational } from "#time/ticks.ts";
 
 /** Frame rates that exist, as fractions. */
@@ -15,13 +18,20 @@ const RATES: readonly Rational[] = [
   { num: 50, den: 1 },
   { num: 60000, den: 1001 },
   { num: 60, den: 1 },
+  { num: 90, den: 1 },
   { num: 100, den: 1 },
   { num: 120000, den: 1001 },
   { num: 120, den: 1 },
 ];
 
-/** Relative difference below which a measured or claimed rate is a rate that exists: 29.97 and 30 differ by 0.1 %. */
+/** Relative difference below which a claimed rate is a rate that exists: 29.97 and 30 differ by 0.1 %. */
 const SNAP = 0.0004;
+/** Frames looked at: 2 s at 30 fps, over which 29.97 and 30 fps are 2 ms apart. */
+const MEASURED_FRAMES = 61;
+/** Stamps in milliseconds are off by less than one at both ends of a line; ticks. */
+const SPREAD_TICKS_MAX: number = (2.4 * VIDEO_TIMESCALE) / 1000;
+/** Relative difference of the mean distance beyond which a rate is not tried. */
+const NEAR = 0.01;
 
 /** The existing rate nearest to `fps` if it is that one but for rounding, else `undefined`. */
 export function existingRate(fps: number): Rational | undefined {
@@ -37,30 +47,61 @@ export function sameRate(a: Rational, b: Rational): boolean {
   return Math.abs((a.num * b.den) / (a.den * b.num) - 1) <= SNAP;
 }
 
-/**
- * The rate that explains frames at these times (milliseconds, rounded by the encoder to whole ones): their mean distance when it is a rate
- * that exists and every frame lies within `toleranceMs` of its line. `undefined` for anything else.
- */
-export function measuredRate(timesMs: readonly number[], toleranceMs: number): Rational | undefined {
-  const first = timesMs[0];
-  const last = timesMs.at(-1);
-  if (first === undefined || last === undefined || timesMs.length < 2) return undefined;
-  const count = timesMs.length - 1;
-  const meanMs = (last - first) / count;
-  // Rounding of both ends moves the mean by up to a millisecond in all: every existing rate within that is tried.
-  const slackMs = (2 * toleranceMs) / count;
-  const fitting = RATES.filter((rate) => {
-    const frameMs = (1000 * rate.den) / rate.num;
-    if (Math.abs(frameMs - meanMs) > slackMs) return false;
+/** The frame rate that bitstream and metadata claim, unless they contradict each other: then it has to be measured. */
+export function claimedRate(config: TrackConfig, metadata: EncoderMetadata | undefined): Rational | undefined {
+  if (config.kind !== "video") return undefined;
+  const told = metadata?.["framerate"];
+  const fromMetadata = typeof told === "number" ? existingRate(told) : undefined;
+  const { frameRate } = config;
+  if (frameRate === undefined) return fromMetadata;
+  const fromBitstream = existingRate(frameRate.num / frameRate.den);
+  if (typeof told === "number" && told > 0 && (fromMetadata === undefined || fromBitstream === undefined))
+    return undefined;
+  if (fromMetadata !== undefined && fromBitstream !== undefined && !sameRate(fromMetadata, fromBitstream))
+    return undefined;
+  return fromBitstream;
+}
+
+/** Finds out from a track's stamps whether its frames come at a constant rate that exists. */
+export class RateMeter {
+  readonly #stamps: number[] = [];
+
+  reset(): void {
+    this.#stamps.length = 0;
+  }
+
+  /** Takes the next stamp in ticks of 90 kHz; answers the rate once the last 61 lie on its line, else `undefined`. */
+  add(stamp: number): Rational | undefined {
+    const stamps = this.#stamps;
+    stamps.push(stamp);
+    if (stamps.length < MEASURED_FRAMES) return undefined;
+    const found = rateOf(stamps);
+    // Looking again only when half of the stamps are new keeps the work per frame small.
+    if (found === undefined) stamps.splice(0, MEASURED_FRAMES >> 1);
+    return found;
+  }
+}
+
+/** The rate whose line is nearest to all stamps. */
+function rateOf(stamps: readonly number[]): Rational | undefined {
+  const first = stamps[0] ?? 0;
+  const mean = ((stamps.at(-1) ?? 0) - first) / (stamps.length - 1);
+  let best: Rational | undefined;
+  let bestSpread = SPREAD_TICKS_MAX;
+  for (const rate of RATES) {
+    const step = (VIDEO_TIMESCALE * rate.den) / rate.num;
+    if (Math.abs(step / mean - 1) > NEAR) continue;
     let low = Number.POSITIVE_INFINITY;
     let high = Number.NEGATIVE_INFINITY;
-    for (const [i, timeMs] of timesMs.entries()) {
-      const residual = timeMs - first - i * frameMs;
-      low = Math.min(low, residual);
-      high = Math.max(high, residual);
+    for (let i = 0; i < stamps.length; i++) {
+      const residual = (stamps[i] ?? 0) - first - i * step;
+      if (residual < low) low = residual;
+      if (residual > high) high = residual;
     }
-    return high - low <= 2 * toleranceMs;
-  });
-  const distance = (rate: Rational): number => Math.abs((1000 * rate.den) / rate.num - meanMs);
-  return fitting.sort((a, b) => distance(a) - distance(b))[0];
+    if (high - low < bestSpread) {
+      best = rate;
+      bestSpread = high - low;
+    }
+  }
+  return best;
 }

@@ -9,8 +9,16 @@
  */
 import { MICROS_PER_SECOND } from "#time/ticks.ts";
 
-/** How much a segment may exceed its target duration, microseconds: `EXTINF` rounds down below half a second. */
+/** How much a segment may exceed its nominal duration, microseconds. */
 const GRACE_MICROS = 400_000;
+/** How much a segment of the leading track may exceed its target duration, microseconds: with a frame of sound more, `EXTINF` still rounds down. */
+const EXCESS_MICROS = 350_000;
+/** Longest gap that a frame is stretched over, microseconds; a longer one shows the last keyframe until the next. */
+const GAP_MICROS_MAX = 1_000_000;
+/** Shortest such bound where frames themselves are long, microseconds. */
+const GAP_MICROS_MAX_LEAST = 100_000;
+/** What rounding leaves of half a second, microseconds. */
+const HALF_SECOND_MICROS = 480_000;
 /** Largest early arrival of a keyframe that still cuts, microseconds. */
 const TOLERANCE_MICROS = 20_000;
 /** Cuts are at least this far apart, microseconds: numbers then never outrun the seconds. */
@@ -76,6 +84,20 @@ export class GopMeter {
   }
 }
 
+/** Longest share of a segment that the leading track may have, microseconds. */
+export function segmentMicrosMax(plan: SegmentPlan): number {
+  return plan.targetSeconds * MICROS_PER_SECOND + EXCESS_MICROS;
+}
+
+/**
+ * Longest gap before a frame of `frameMicros` that the frame is stretched over, microseconds. Together with a segment that is too young to be cut
+ * it must not exceed the target duration.
+ */
+export function gapMicrosMax(plan: SegmentPlan, frameMicros: number): number {
+  const room = plan.targetSeconds * MICROS_PER_SECOND + HALF_SECOND_MICROS - CUT_DISTANCE_MICROS_MIN - frameMicros;
+  return Math.max(GAP_MICROS_MAX_LEAST, Math.min(GAP_MICROS_MAX, room));
+}
+
 /** What the rule says of a frame of the leading track. */
 export type CutDecision = "none" | "independent" | "dependent";
 
@@ -88,8 +110,9 @@ export function decideCut(options: {
   readonly nextKeyframeMicros: number | undefined;
 }): CutDecision {
   const { plan, keyframe, sinceCutMicros, frameMicros, nextKeyframeMicros } = options;
-  const limit = plan.targetSeconds * MICROS_PER_SECOND + GRACE_MICROS;
-  if (keyframe && sinceCutMicros >= CUT_DISTANCE_MICROS_MIN) {
+  if (sinceCutMicros < CUT_DISTANCE_MICROS_MIN) return "none";
+  const limit = segmentMicrosMax(plan);
+  if (keyframe) {
     if (sinceCutMicros >= plan.durationMicros - TOLERANCE_MICROS) return "independent";
     if (nextKeyframeMicros !== undefined && sinceCutMicros + nextKeyframeMicros > limit) return "independent";
   }

@@ -2,50 +2,47 @@
  * From an encoder's stamps to stream time: `T = stamp + offset`, with one offset for all tracks of a session so that lips stay in sync.
  * Each frame is compared with where its track was expected to go on:
  *
- *   near, or late by as much as it arrived late, or where another track is ─▶ placed as stamped
- *   where another track has just been moved to                            ─▶ this track moves along
- *   anywhere else                                                         ─▶ held: the next frame of the track decides
- *        next agrees with it, and another track is there ─▶ a hole after all: placed as stamped
- *        next agrees with it                             ─▶ the encoder's clock jumped: all tracks get a new offset, stream time goes on
- *        next agrees with the old line                   ─▶ that one stamp was corrupt: it is placed where it was expected
+ *   near, or late by as much as it arrived late, or as another track is ─▶ placed as stamped
+ *   where another track has just been moved to                         ─▶ this track moves along
+ *   anywhere else                                                      ─▶ held: the next frame of the track decides
+ *        next agrees with it            ─▶ the encoder's clock jumped: all tracks get a new offset, stream time goes on
+ *        next agrees with the old line  ─▶ that one stamp was corrupt: it is placed where it was expected
  *
- * No frame is ever lost here, and stream time never goes back further than jitter.
+ * No frame is ever lost here, and a track's time grows with every frame.
  */
 
 /** Jitter that is taken as it comes, microseconds; two frames where those are longer. */
 const JITTER_MICROS = 100_000;
-/** Longest gap that is believed when the arrival times confirm it, microseconds. */
+/** Longest gap that is believed when arrival or another track confirms it, microseconds. */
 const GAP_MICROS_MAX = 10_000_000;
-/** How well the arrival must agree with a gap at most, microseconds; also how far apart tracks may be. */
+/** How well arrival must agree with a gap, microseconds; half of the gap where that is less. */
 const AGREEMENT_MICROS = 1_000_000;
-/** How near another track must be to confirm a gap, microseconds. */
-const CONFIRMATION_MICROS = 250_000;
+/** How far behind another track may be that confirms a gap, microseconds: the skew of interleaving. */
+const REACHED_MICROS = 250_000;
+/** How far from the others a track may begin, microseconds: sound is often stamped up to two seconds ahead. */
+const START_AGREEMENT_MICROS = 3_000_000;
 
-/** A frame on its way: `payload` is whatever the caller wants back with its place. */
-export interface Arrival<Payload> {
-  readonly payload: Payload;
+/** A frame on its way; {@link SessionClock} writes `micros`. */
+export interface Arrival<Key> {
+  /** The track, as the caller identifies it. */
+  readonly key: Key;
   /** Unwrapped stamp, milliseconds. */
   readonly stampMs: number;
   /** Expected duration, microseconds. */
   readonly durationMicros: number;
   readonly nowMs: number;
-}
-
-/** A frame with its decode time in stream time. */
-export interface Placed<Payload> {
-  readonly payload: Payload;
-  readonly micros: number;
-  readonly nowMs: number;
+  /** Decode time in stream time, microseconds. */
+  micros: number;
 }
 
 /** One track's position. */
-interface Line<Payload> {
+interface Line<Unit> {
   offset: number;
   /** Where the next frame should be; `undefined` before the first. */
   expected: number | undefined;
   last: number;
   arrivedMs: number;
-  suspect: Arrival<Payload> | undefined;
+  suspect: Unit | undefined;
 }
 
 /** What went on, for the dashboard. */
@@ -59,8 +56,8 @@ export interface ClockCounters {
 }
 
 /** The clock of one encoder session. */
-export class SessionClock<Key, Payload> {
-  readonly #lines = new Map<Key, Line<Payload>>();
+export class SessionClock<Key, Unit extends Arrival<Key>> {
+  readonly #lines = new Map<Key, Line<Unit>>();
   #offset: number;
   readonly #counters: ClockCounters;
   readonly #landing: (nowMs: number) => number;
@@ -75,7 +72,7 @@ export class SessionClock<Key, Payload> {
     this.#landing = options.landing;
   }
 
-  /** Moves everything that comes from now on later by `micros`. */
+  /** Moves everything that comes from now on later by `micros`; earlier where negative. */
   shift(micros: number): void {
     this.#offset += micros;
     for (const line of this.#lines.values()) {
@@ -85,21 +82,20 @@ export class SessionClock<Key, Payload> {
     }
   }
 
-  /** Places a frame. Appends to `out` what is decided: nothing while it is held, two frames when it decides over the one before. */
-  place(key: Key, arrival: Arrival<Payload>, out: Placed<Payload>[]): void {
-    const line = this.#line(key);
+  /** Places a unit. Appends to `out` what is decided: nothing while it is held, two units when it decides over the one before. */
+  place(unit: Unit, out: Unit[]): void {
+    const line = this.#line(unit.key);
     const suspect = line.suspect;
     if (suspect !== undefined) {
-      this.#resolve(line, suspect, arrival, out);
+      line.suspect = undefined;
+      this.#resolve(line, suspect, unit, out);
       return;
     }
-    const micros = this.#judge(line, arrival);
-    if (micros === undefined) line.suspect = arrival;
-    else this.#accept(line, arrival, micros, out);
+    this.#take(line, unit, out);
   }
 
   /** The session is over: what is held is placed where it was expected. */
-  flush(out: Placed<Payload>[]): void {
+  flush(out: Unit[]): void {
     for (const line of this.#lines.values()) {
       const { suspect } = line;
       if (suspect === undefined) continue;
@@ -108,7 +104,7 @@ export class SessionClock<Key, Payload> {
     }
   }
 
-  #line(key: Key): Line<Payload> {
+  #line(key: Key): Line<Unit> {
     let line = this.#lines.get(key);
     if (line === undefined) {
       line = {
@@ -123,86 +119,97 @@ export class SessionClock<Key, Payload> {
     return line;
   }
 
+  #take(line: Line<Unit>, unit: Unit, out: Unit[]): void {
+    const micros = this.#judge(line, unit);
+    if (micros === undefined) line.suspect = unit;
+    else this.#accept(line, unit, micros, out);
+  }
+
   /** Stream time of a frame that can be trusted, `undefined` for a suspect. */
-  #judge(line: Line<Payload>, arrival: Arrival<Payload>): number | undefined {
-    const micros = arrival.stampMs * 1000 + line.offset;
-    const expected = line.expected ?? this.#elsewhere(line);
-    if (expected === undefined) return micros;
-    const tolerance =
-      line.expected === undefined ? AGREEMENT_MICROS : Math.max(JITTER_MICROS, 2 * arrival.durationMicros);
-    const delta = micros - expected;
-    if (Math.abs(delta) <= tolerance) return micros;
-    if (delta > 0 && delta <= GAP_MICROS_MAX && line.expected !== undefined) {
-      // A short gap needs a closer witness than a second: a stamp that is wrong by half a second came on time.
-      const agreement = Math.min(AGREEMENT_MICROS, Math.max(JITTER_MICROS, delta / 2));
-      const arrivalGap = (arrival.nowMs - line.arrivedMs) * 1000;
-      if (Math.abs(micros - line.last - arrivalGap) <= agreement || this.#confirms(line, micros)) return micros;
+  #judge(line: Line<Unit>, unit: Unit): number | undefined {
+    const micros = unit.stampMs * 1000 + line.offset;
+    const { expected } = line;
+    if (expected === undefined) {
+      const elsewhere = this.#elsewhere(line);
+      if (elsewhere === undefined || Math.abs(micros - elsewhere) <= START_AGREEMENT_MICROS) return micros;
+      return this.#follow(line, unit, elsewhere, AGREEMENT_MICROS);
     }
-    return this.#follow(line, arrival, expected);
+    const delta = micros - expected;
+    if (Math.abs(delta) <= Math.max(JITTER_MICROS, 2 * unit.durationMicros)) return micros;
+    if (delta > 0 && delta <= GAP_MICROS_MAX) {
+      const arrivalGap = (unit.nowMs - line.arrivedMs) * 1000;
+      const tolerance = Math.min(AGREEMENT_MICROS, Math.max(delta / 2, JITTER_MICROS));
+      if (Math.abs(delta - arrivalGap) <= tolerance || this.#isReached(line, micros)) return micros;
+    }
+    return this.#follow(line, unit, expected, AGREEMENT_MICROS);
   }
 
   /** Where the other tracks are, for a track that has no position of its own yet. */
-  #elsewhere(line: Line<Payload>): number | undefined {
+  #elsewhere(line: Line<Unit>): number | undefined {
     for (const other of this.#lines.values()) if (other !== line && other.expected !== undefined) return other.expected;
     return undefined;
   }
 
-  /** Another track has come to that time, so it is no invention of this one. */
-  #confirms(line: Line<Payload>, micros: number): boolean {
+  /** Another track on the same offset has come about as far: frames between were left out by the encoder, its clock did not jump. */
+  #isReached(line: Line<Unit>, micros: number): boolean {
     for (const other of this.#lines.values()) {
-      if (other !== line && other.expected !== undefined && Math.abs(other.last - micros) <= CONFIRMATION_MICROS)
-        return true;
+      if (other === line || other.offset !== line.offset || other.expected === undefined) continue;
+      const ahead = other.expected - micros;
+      if (ahead >= -REACHED_MICROS && ahead <= START_AGREEMENT_MICROS) return true;
     }
     return false;
   }
 
   /** Another track has been moved to a new offset and this frame fits there. */
-  #follow(line: Line<Payload>, arrival: Arrival<Payload>, expected: number): number | undefined {
+  #follow(line: Line<Unit>, unit: Unit, expected: number, tolerance: number): number | undefined {
     if (line.offset === this.#offset) return undefined;
-    const micros = arrival.stampMs * 1000 + this.#offset;
-    if (Math.abs(micros - expected) > AGREEMENT_MICROS) return undefined;
+    const micros = unit.stampMs * 1000 + this.#offset;
+    if (Math.abs(micros - expected) > tolerance) return undefined;
     line.offset = this.#offset;
     return micros;
   }
 
-  #resolve(line: Line<Payload>, suspect: Arrival<Payload>, arrival: Arrival<Payload>, out: Placed<Payload>[]): void {
-    line.suspect = undefined;
-    const step = (arrival.stampMs - suspect.stampMs) * 1000;
+  #resolve(line: Line<Unit>, suspect: Unit, unit: Unit, out: Unit[]): void {
+    const step = (unit.stampMs - suspect.stampMs) * 1000;
     const tolerance = Math.max(JITTER_MICROS, 2 * suspect.durationMicros);
-    if (step > 0 && Math.abs(step - suspect.durationMicros) <= tolerance) {
-      const followed = this.#follow(line, suspect, line.expected ?? 0);
-      const delta = suspect.stampMs * 1000 + line.offset - (line.expected ?? Number.POSITIVE_INFINITY);
-      const isGap = delta > 0 && delta <= GAP_MICROS_MAX && this.#confirms(line, suspect.stampMs * 1000 + line.offset);
-      if (followed === undefined && !isGap) {
-        this.#counters.jumps++;
-        this.#offset = Math.round(this.#landing(arrival.nowMs)) - suspect.stampMs * 1000;
-        line.offset = this.#offset;
-      }
-      this.#accept(line, suspect, suspect.stampMs * 1000 + line.offset, out);
-      this.#accept(line, arrival, arrival.stampMs * 1000 + line.offset, out);
+    if (step <= 0 || Math.abs(step - suspect.durationMicros) > tolerance) {
+      this.#interpolate(line, suspect, out);
+      this.#take(line, unit, out);
       return;
     }
-    this.#interpolate(line, suspect, out);
-    const micros = this.#judge(line, arrival);
-    if (micros === undefined) line.suspect = arrival;
-    else this.#accept(line, arrival, micros, out);
+    if (!this.#isConfirmed(line, suspect)) {
+      this.#counters.jumps++;
+      this.#offset = Math.round(this.#landing(unit.nowMs)) - suspect.stampMs * 1000;
+      line.offset = this.#offset;
+    }
+    this.#accept(line, suspect, suspect.stampMs * 1000 + line.offset, out);
+    this.#accept(line, unit, unit.stampMs * 1000 + line.offset, out);
   }
 
-  #interpolate(line: Line<Payload>, suspect: Arrival<Payload>, out: Placed<Payload>[]): void {
+  /** What the other tracks did since a frame was held explains it after all. */
+  #isConfirmed(line: Line<Unit>, suspect: Unit): boolean {
+    const micros = suspect.stampMs * 1000 + line.offset;
+    const expected = line.expected ?? this.#elsewhere(line) ?? micros;
+    if (micros > expected && micros - expected <= GAP_MICROS_MAX && this.#isReached(line, micros)) return true;
+    return this.#follow(line, suspect, expected, GAP_MICROS_MAX) !== undefined;
+  }
+
+  #interpolate(line: Line<Unit>, suspect: Unit, out: Unit[]): void {
     this.#counters.interpolated++;
     const expected = line.expected ?? this.#elsewhere(line) ?? suspect.stampMs * 1000 + line.offset;
     this.#accept(line, suspect, expected, out);
   }
 
-  #accept(line: Line<Payload>, arrival: Arrival<Payload>, micros: number, out: Placed<Payload>[]): void {
+  #accept(line: Line<Unit>, unit: Unit, micros: number, out: Unit[]): void {
     let at = micros;
     if (at <= line.last) {
       this.#counters.clamped++;
       at = line.last + 1;
     }
     line.last = at;
-    line.expected = at + arrival.durationMicros;
-    line.arrivedMs = arrival.nowMs;
-    out.push({ payload: arrival.payload, micros: at, nowMs: arrival.nowMs });
+    line.expected = at + unit.durationMicros;
+    line.arrivedMs = unit.nowMs;
+    unit.micros = at;
+    out.push(unit);
   }
 }

@@ -1,6 +1,7 @@
 import type { RawFrame, RawTrack } from "#media/frame.ts";
 import type { EncoderMetadata } from "#media/publish.ts";
 import type { TrackConfig } from "#media/track.ts";
+import type { AnnouncedTrack } from "./timeline.ts";
 
 /** How long a track that may still come is waited for, milliseconds. */
 const WAIT_MS = 1000;
@@ -33,13 +34,21 @@ function announces(metadata: EncoderMetadata | undefined, kind: RawTrack["kind"]
  * Frames are kept until then.
  */
 export class StartRule {
-  readonly configs: Map<string, { readonly raw: RawTrack; readonly config: TrackConfig }> = new Map();
+  /** The session's tracks, in the order in which they were announced. */
+  readonly tracks: AnnouncedTrack[] = [];
   metadata: EncoderMetadata | undefined;
   #pending: PendingFrame[] = [];
   #pendingBytes = 0;
   #firstMs: number | undefined;
   /** Frames that came before the first keyframe and cannot be used. */
   #dropped = 0;
+
+  /** Parameters of a track, new or changed. */
+  configure(raw: RawTrack, config: TrackConfig): void {
+    const at = this.tracks.findIndex((track) => track.raw.kind === raw.kind && track.raw.number === raw.number);
+    if (at < 0) this.tracks.push({ raw, config });
+    else this.tracks[at] = { raw, config };
+  }
 
   /** Keeps a frame. Picture before the first keyframe is of no use to anybody. */
   keep(frame: PendingFrame): void {
@@ -86,7 +95,7 @@ export class StartRule {
   }
 
   #has(kind: RawTrack["kind"]): boolean {
-    for (const { raw } of this.configs.values()) if (raw.kind === kind) return true;
+    for (const { raw } of this.tracks) if (raw.kind === kind) return true;
     return false;
   }
 

@@ -97,7 +97,7 @@ export class TimelineChecker {
     const name = `${track.name} ${frame.segment}/${frame.index}`;
     demand([frame.dts, frame.ptsOffset, frame.duration].every(Number.isSafeInteger), `${name} has whole ticks`);
     demand(frame.duration >= 1, `${name} lasts`);
-    const cut = this.cuts.find(({ segment }) => segment === frame.segment);
+    const cut = this.cuts.findLast(({ segment }) => segment === frame.segment);
     demand(cut !== undefined, `${name} comes after its cut`);
     const progress = this.#of(frame.track);
     const { last } = progress;
@@ -147,6 +147,12 @@ export class TimelineChecker {
       this.#progress.set(track, progress);
     }
     return progress;
+  }
+
+  /** End of everything that came of a track, microseconds. */
+  endMicros(track: number): number {
+    const last = this.#progress.get(track)?.last;
+    return last === undefined ? 0 : ticksToMicros(last.dts + last.duration, this.everyTrack.get(track)?.timescale ?? 1);
   }
 
   /** Duration of a sealed segment in microseconds: what `EXTINF` says. */

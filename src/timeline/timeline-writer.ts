@@ -8,98 +8,28 @@
  * frame is put in a segment before it is known where that ends. Each track seals its share of a segment when it moves on.
  */
 import { assert } from "#faults/fault.ts";
-import type { EndReason, HelloRecord, LinkRecord } from "#link/record.ts";
+import type { EndReason } from "#link/record.ts";
 import type { RawTrack } from "#media/frame.ts";
-import { type Track, type TrackConfig, VIDEO_TIMESCALE } from "#media/track.ts";
-import { MICROS_PER_SECOND, microsToTicks, ticksToMicros } from "#time/ticks.ts";
-import type { AudioStamper } from "./audio-stamper.ts";
-import { type GateCheckpoint, sameConfig } from "./checkpoint.ts";
-import { Lane, type LaneCut, type LaneFrame, trackName } from "./lane.ts";
-import {
-  CUT_DISTANCE_MICROS_MIN,
-  type CutDecision,
-  decideCut,
-  GopMeter,
-  planSegments,
-  type SegmentPlan,
-} from "./segment-rule.ts";
-import type { Placed } from "./session-clock.ts";
-import type { StampedVideo } from "./video-stamper.ts";
+import type { Track, TrackConfig } from "#media/track.ts";
+import { microsToTicks, ticksToMicros } from "#time/ticks.ts";
+import { sameConfig } from "./checkpoint.ts";
+import { findLane, firstPicture, Lane, type LaneSink, trackName, trackOf, type Unit } from "./lane.ts";
+import { CUT_DISTANCE_MICROS_MIN, type CutDecision, decideCut, GopMeter, segmentMicrosMax } from "./segment-rule.ts";
+import { SegmentSeries } from "./segment-series.ts";
+import { Stamping } from "./stamping.ts";
+import type { AnnouncedTrack, GateCounters, TimelineOptions, TimelinePorts } from "./timeline.ts";
 
-/** Seconds of the Unix epoch at 2020-01-01T00:00:00Z: segment numbers count from there. */
-const NUMBERS_EPOCH_SECONDS = 1_577_836_800;
-/** Longest time a follower's frame waits for the leading track, milliseconds: by then the last picture is held where none comes. */
-const FOLLOWER_WAIT_MS = 1_500;
-/** How far sound may lag behind the picture before silence takes its place, microseconds. */
-const SILENCE_AFTER_MICROS = 1_000_000;
-/** How far behind the picture that silence ends, microseconds: sound that comes back late is then still used. */
-const SILENCE_MARGIN_MICROS = 200_000;
-/** How far sound may be ahead of the picture where a timeline ends, microseconds. */
-const AHEAD_MICROS_MAX = 250_000;
-/** Length of a held picture when the stream has no parts, microseconds. */
-const HOLD_MICROS = 500_000;
-/** Frames of one follower that wait for the leading track. Full: they are let through. */
-const WAITING_FRAMES_MAX = 4096;
-
-/** What a stream wants of its timeline. */
-export interface TimelineSettings {
-  readonly stream: string;
-  /** Wanted segment duration, microseconds. */
-  readonly segmentMicros: number;
-  /** Part target, microseconds; 0 for none. */
-  readonly partTargetMicros: number;
-  readonly windowMicros: number;
-}
-
-/** Where the timeline goes. All calls are synchronous. */
-export interface TimelinePorts {
-  /** The broadcast begins: everything a subscriber needs. */
-  started(hello: HelloRecord): void;
-  emit(record: LinkRecord): void;
-  /** Called before each cut is emitted. */
-  checkpoint(checkpoint: GateCheckpoint): void;
-}
-
-/** Options of {@link TimelineWriter}. */
-export interface TimelineOptions {
-  readonly settings: TimelineSettings;
-  readonly ports: TimelinePorts;
-  readonly fence: number;
-  /** Identity of a new timeline: 16 random hexadecimal digits. */
-  readonly timelineId: string;
-  /** What is left of this stream's last timeline. It goes on with it unless that had ended. */
-  readonly checkpoint: GateCheckpoint | undefined;
-}
-
-/** What went on at the gate since the broadcast began. */
-export interface GateCounters {
-  framesIn: number;
-  /** Frames that could not be used. */
-  dropped: number;
-  clamped: number;
-  interpolated: number;
-  jumps: number;
-  /** Frames of silence that filled holes. */
-  silent: number;
-  /** Pictures held while the encoder was silent. */
-  held: number;
-  cuts: number;
-  /** Cuts without a keyframe. */
-  dependentCuts: number;
-}
-
-/** A track and its parameters, as a session announced them. */
-export interface AnnouncedTrack {
-  readonly raw: RawTrack;
-  readonly config: TrackConfig;
-}
-
-function timescaleOf(config: TrackConfig): number {
-  return config.kind === "video" ? VIDEO_TIMESCALE : config.sampleRate;
-}
+/** Time without the leading track after which the others go on without it, milliseconds. */
+const LEADER_PATIENCE_MS = 300;
+/** Time without a track's frames after which its holes are filled, milliseconds. */
+const FOLLOWER_PATIENCE_MS = 1000;
+/** How far a track may lag behind the leading one while it delivers, microseconds. */
+const LAG_MICROS_MAX = 4_000_000;
+/** How far behind the leading track filling ends, microseconds: what comes back late is then still used. */
+const FILL_MARGIN_MICROS = 200_000;
 
 /** The timeline of one broadcast. */
-export class TimelineWriter {
+export class TimelineWriter implements LaneSink {
   readonly counters: GateCounters = {
     framesIn: 0,
     dropped: 0,
@@ -111,415 +41,345 @@ export class TimelineWriter {
     cuts: 0,
     dependentCuts: 0,
   };
-  readonly timelineId: string;
-  readonly plan: SegmentPlan;
   readonly gops: GopMeter = new GopMeter();
   readonly lanes: Lane[] = [];
   leader: Lane | undefined;
-  startedWallMs = 0;
-  /** Number of the newest segment. */
-  segment: number;
-  readonly #settings: TimelineSettings;
   readonly #ports: TimelinePorts;
-  readonly #fence: number;
-  readonly #resumed: GateCheckpoint | undefined;
-  readonly #lastGops: readonly number[];
-  #cuts: LaneCut[] = [];
-  #discontinuitySequence: number;
-  #needsDiscontinuity = false;
+  readonly #series: SegmentSeries;
+  readonly #stamping: Stamping;
   /** Lanes that exist from the next cut on. */
-  #joining: Lane[] = [];
-  #wallMs = 0;
-  readonly #stamped: StampedVideo<LaneFrame>[] = [];
+  readonly #joining: Lane[] = [];
 
   constructor(options: TimelineOptions) {
-    const { checkpoint, settings } = options;
-    this.#settings = settings;
     this.#ports = options.ports;
-    this.#fence = options.fence;
-    this.#lastGops = checkpoint?.gops ?? [];
-    this.#resumed = checkpoint?.ended === false ? checkpoint : undefined;
-    this.timelineId = this.#resumed?.timelineId ?? options.timelineId;
-    this.plan = this.#resumed?.plan ?? planSegments(settings.segmentMicros, this.#lastGops);
-    this.segment = checkpoint?.segment ?? -1;
-    this.#discontinuitySequence = this.#resumed?.discontinuitySequence ?? 0;
+    this.#series = new SegmentSeries(options);
+    this.#stamping = new Stamping(this.#series, this.counters, this.gops);
+  }
+
+  /** When the broadcast began, milliseconds since the Unix epoch. */
+  get startedWallMs(): number {
+    return this.#series.startedWallMs;
+  }
+
+  /** Number of the newest segment. */
+  get segment(): number {
+    return this.#series.number;
   }
 
   /** Stream time that nothing may begin before, microseconds: everything issued lies earlier. */
   get floorMicros(): number {
-    const resumed = this.#resumed;
-    let floor = resumed === undefined ? 0 : resumed.cutMicros + (resumed.plan.targetSeconds + 1) * MICROS_PER_SECOND;
+    let floor = this.#series.startMicros;
     for (const lane of this.lanes) floor = Math.max(floor, lane.endMicros ?? 0);
     return floor;
   }
 
+  /** Where the timeline may begin if it is `micros` now: after everything its predecessor can have issued. */
+  beginning(micros: number): number {
+    return this.#series.beginning(micros);
+  }
+
   /** The lane of an encoder's track. */
   lane(raw: RawTrack): Lane | undefined {
-    const fits = (lane: Lane): boolean => lane.raw.kind === raw.kind && lane.raw.number === raw.number;
-    return this.lanes.find(fits) ?? this.#joining.find(fits);
+    return findLane(this.lanes, raw) ?? findLane(this.#joining, raw);
+  }
+
+  /** Whether this lane decides over cuts; a first picture that joins a broadcast of sound does from its keyframe on. */
+  leads(lane: Lane): boolean {
+    if (lane === this.leader) return true;
+    return lane.video !== undefined && this.leader?.video === undefined && firstPicture(this.#joining) === lane;
+  }
+
+  /** Whether a unit of this lane is to be {@link write written} at once; else it is {@link queue queued}. */
+  isWritten(lane: Lane): boolean {
+    return this.leads(lane) && (lane.pendingConfig === undefined || !this.#awaitsPicture);
   }
 
   /** The broadcast begins at `startMicros` with these tracks; announces it and its first segment. */
   begin(announced: readonly AnnouncedTrack[], startMicros: number, wallMs: number): void {
     assert(this.leader === undefined, "a timeline begins once");
-    this.#wallMs = wallMs;
-    this.startedWallMs = this.#resumed?.startedWallMs ?? wallMs;
-    const before = this.#resumed?.tracks ?? [];
+    let discontinuity = false;
     for (const { raw, config } of announced) {
-      const name = trackName(raw);
-      const known = before.find((track) => track.name === name);
-      if (known !== undefined && !sameConfig(known.config, config)) this.#needsDiscontinuity = true;
-      this.lanes.push(new Lane(raw, this.#track(raw, config, known)));
+      const known = this.#series.resumed?.tracks.find((track) => track.name === trackName(raw));
+      if (known !== undefined && !sameConfig(known.config, config)) discontinuity = true;
+      this.lanes.push(new Lane(raw, this.#track(raw, config, known), this));
     }
     this.leader = this.#chooseLeader();
-    const numberNow = Math.floor(startMicros / MICROS_PER_SECOND) - NUMBERS_EPOCH_SECONDS;
-    // A timeline that goes on counts on; a new one is named by its second, which is above anything ever issued.
-    this.segment = this.#resumed === undefined ? Math.max(numberNow, this.segment + 1) : this.segment + 1;
-    const { stream, partTargetMicros, windowMicros } = this.#settings;
-    if (this.#needsDiscontinuity) this.#discontinuitySequence++;
-    this.#checkpoint(startMicros, false);
-    this.#ports.started({
-      type: "hello",
-      stream,
-      timelineId: this.timelineId,
-      fence: this.#fence,
-      tracks: this.lanes.map((lane) => lane.track),
-      segmentDurationMicros: this.plan.durationMicros,
-      targetDurationSeconds: this.plan.targetSeconds,
-      partTargetMicros: this.#resumed?.partTargetMicros ?? partTargetMicros,
-      windowMicros: this.#resumed?.windowMicros ?? windowMicros,
-    });
-    this.#announceCut(startMicros, this.#needsDiscontinuity);
-    this.#needsDiscontinuity = false;
+    this.#series.begin(startMicros, wallMs, discontinuity);
+    this.#save(startMicros, false);
+    this.#ports.started(this.#series.hello(this.#tracks));
+    this.#announceCut(startMicros, discontinuity);
     for (const lane of this.lanes) lane.segment = this.segment;
   }
 
   /** Parameters of a track that are new or changed while on air: they hold from the next cut at a keyframe on. */
-  adopt(announced: AnnouncedTrack): void {
+  adopt(announced: AnnouncedTrack, nowMs: number): void {
     const { raw, config } = announced;
     const lane = this.lane(raw);
     if (lane === undefined) {
-      const joining = new Lane(raw, this.#track(raw, config, undefined));
-      joining.needsKeyframe = true;
+      const joining = new Lane(raw, this.#track(raw, config, undefined), this);
+      joining.arrivedMs = nowMs;
       this.#joining.push(joining);
       return;
     }
-    if (sameConfig(lane.track.config, config)) {
-      lane.pendingConfig = undefined;
-      return;
+    if (sameConfig(lane.pendingConfig ?? lane.track.config, config)) return;
+    // What the stamper holds still belongs to the parameters before.
+    lane.close();
+    this.counters.dropped += lane.next.clear();
+    if (this.#joining.includes(lane)) lane.configure(this.#track(raw, config, lane.track));
+    else lane.pendingConfig = sameConfig(lane.track.config, config) ? undefined : config;
+  }
+
+  /**
+   * How much later than `lateMicros` after its place the leading track's keyframe must begin, so that numbers never outrun the seconds where it
+   * must begin a segment. What is held is held until there first, as that may cut too.
+   */
+  delayForCut(lane: Lane, unit: Unit, lateMicros: number): number {
+    const { leader } = this;
+    if (leader === undefined || (lane.pendingConfig === undefined && lane === leader)) return 0;
+    const start = unit.micros + unit.offsetMicros + lateMicros;
+    if (lane.video !== undefined) {
+      if (!leader.open) this.#stamping.fill(leader, start, true);
+      return Math.max(0, CUT_DISTANCE_MICROS_MIN - this.#series.sinceCut(start));
     }
-    lane.pendingConfig = config;
-    this.#needsDiscontinuity = true;
+    if (!this.#stamping.joinSound(lane, start)) return 0;
+    while (this.#series.sinceCut(lane.endMicros ?? start) < CUT_DISTANCE_MICROS_MIN && lane.silence(1) > 0)
+      this.counters.silent++;
+    return Math.max(0, (lane.endMicros ?? start) - start);
   }
 
-  /** How much later than placed the leading track's next keyframe must begin, so that cuts keep their distance. */
-  delayForCut(placed: Placed<LaneFrame>): number {
-    const start = placed.micros + placed.payload.offsetMicros;
-    // The cut comes where the leading track ends, which is up to a frame earlier than the stamp says.
-    const frameMicros = this.leader?.durationMicros(placed.payload.payload) ?? 0;
-    return Math.max(0, (this.#cuts.at(-1)?.startMicros ?? 0) + CUT_DISTANCE_MICROS_MIN + frameMicros - start);
+  /** Takes a placed unit of the leading lane. */
+  write(lane: Lane, unit: Unit): void {
+    const { leader } = this;
+    if (lane !== leader && leader?.open === false && !lane.open && unit.keyframe)
+      this.#stamping.fill(leader, unit.micros + unit.offsetMicros, true);
+    if (!this.#stamping.stamp(lane, unit)) this.counters.dropped++;
   }
 
-  /** Takes a placed frame of a lane. */
-  write(lane: Lane, placed: Placed<LaneFrame>): void {
-    const leads = this.leads(lane);
-    if (!leads) {
-      if (this.#joining.includes(lane) || lane.pendingConfig !== undefined) this.counters.dropped++;
-      else lane.waiting.push({ frame: placed.payload, micros: placed.micros, nowMs: placed.nowMs });
-    } else if (lane.video !== undefined && lane.needsKeyframe && !placed.payload.keyframe) {
-      this.counters.dropped++;
-    } else {
-      lane.needsKeyframe = false;
-      this.#stamp(lane, placed.payload, placed.micros);
-    }
+  /** Takes a placed unit of another lane: it waits for the leading one. */
+  queue(lane: Lane, unit: Unit): void {
+    const queue = lane.pendingConfig !== undefined || this.#joining.includes(lane) ? lane.next : lane.waiting;
+    if (queue.push(unit)) this.counters.dropped++;
   }
 
-  /** Lets the followers' frames through that the leading track has passed, that waited too long, or all. */
-  release(nowMs: number, all: boolean): void {
-    const frontier = this.leader?.endMicros ?? Number.NEGATIVE_INFINITY;
+  /** Lets the followers' units through that the leading track has passed, or that waited long enough for one that stands still. */
+  release(nowMs: number): void {
+    const { leader } = this;
+    const frontier = leader?.endMicros;
+    if (leader === undefined || frontier === undefined) return;
+    const stalled = nowMs - leader.arrivedMs > LEADER_PATIENCE_MS;
     for (const lane of this.lanes) {
-      if (lane === this.leader || lane.waiting.length === 0) continue;
-      const force = all || lane.waiting.length > WAITING_FRAMES_MAX;
-      let count = 0;
-      for (const waiting of lane.waiting) {
-        // Sound starts where its track ends, whatever its stamp was rounded to.
-        const startMicros = Math.max(waiting.micros, lane.audio === undefined ? 0 : (lane.endMicros ?? 0));
-        if (!force && startMicros >= frontier && nowMs - waiting.nowMs <= FOLLOWER_WAIT_MS) break;
-        this.#stamp(lane, waiting.frame, waiting.micros);
-        count++;
+      if (lane === leader) continue;
+      for (let unit = lane.waiting.head; unit !== undefined; unit = lane.waiting.head) {
+        if (lane.startOf(unit) >= frontier) {
+          if (!stalled || nowMs - unit.nowMs <= LEADER_PATIENCE_MS || !this.#fits(lane, unit)) break;
+        }
+        lane.waiting.take();
+        if (!this.#stamping.stamp(lane, unit)) this.counters.dropped++;
       }
-      if (count > 0) lane.waiting.splice(0, count);
     }
   }
 
-  /** A frame that a stamper still holds goes out with its likely duration. */
-  flush(): void {
-    for (const lane of this.lanes) {
-      lane.video?.flush(this.#stamped);
-      this.#emitStamped(lane);
-    }
+  /** A session is over, or its leading track fell silent: what is held goes out, and what comes next must begin anew. */
+  close(lanes: readonly Lane[] = this.lanes): void {
+    for (const lane of lanes) lane.close();
+    this.gops.interrupt();
   }
 
-  /** Fills the leading track up to `untilMicros` in steps of a part, the last one exactly when `exact`. */
-  hold(untilMicros: number, exact: boolean): void {
-    const lane = this.leader;
-    const from = lane?.endMicros;
-    if (lane === undefined || from === undefined || lane.filler === undefined) return;
-    const step = this.#settings.partTargetMicros === 0 ? HOLD_MICROS : this.#settings.partTargetMicros;
-    if (lane.video === undefined) {
-      this.#silence(lane, untilMicros);
-      return;
-    }
-    let end = from;
-    while (end + step <= untilMicros) {
-      end += step;
-      this.#fillPicture(lane, end);
-    }
-    if (exact && end < untilMicros) this.#fillPicture(lane, untilMicros);
+  /** Fills the leading track up to about `untilMicros` in steps of a part. */
+  hold(untilMicros: number): void {
+    const { leader } = this;
+    if (leader !== undefined && leader.endMicros !== undefined) this.#stamping.fill(leader, untilMicros, false);
   }
 
-  /** Fills followers that lag behind the leading track: sound becomes silence, what cannot be filled is sealed as it is. */
-  fillFollowers(lagMicros: number = SILENCE_AFTER_MICROS): void {
+  /** Fills followers that are silent, or lag behind the leading track by too much. What cannot be filled is sealed as it is. */
+  fillFollowers(nowMs: number): void {
     const frontier = this.leader?.endMicros;
     if (frontier === undefined) return;
     for (const lane of this.lanes) {
       if (lane === this.leader || lane.waiting.length > 0) continue;
-      const end = lane.endMicros ?? this.#cuts[0]?.startMicros ?? frontier;
-      if (frontier - end <= lagMicros) continue;
-      const until = frontier - SILENCE_MARGIN_MICROS;
-      if (lane.video === undefined && lane.filler !== undefined) this.#silence(lane, until);
-      else this.#moveTo(lane, microsToTicks(until, lane.track.timescale));
+      const lag = frontier - (lane.endMicros ?? this.#series.originOf(lane));
+      const isSilent = nowMs - lane.arrivedMs >= FOLLOWER_PATIENCE_MS;
+      if (lag <= FILL_MARGIN_MICROS || (!isSilent && lag <= LAG_MICROS_MAX)) continue;
+      lane.close();
+      const until = frontier - FILL_MARGIN_MICROS;
+      if (!this.#stamping.fill(lane, until, false)) this.#moveTo(lane, microsToTicks(until, lane.track.timescale));
     }
   }
 
-  /** Brings the followers up to `micros`, where a discontinuity is about to cut: what comes after has other parameters. */
-  completeFollowers(micros: number): void {
+  /** Moves what waits, and what is not stamped yet, later. */
+  shift(micros: number): void {
     for (const lane of this.lanes) {
-      if (lane === this.leader) continue;
-      let count = 0;
-      for (const waiting of lane.waiting) {
-        if (waiting.micros >= micros) break;
-        this.#stamp(lane, waiting.frame, waiting.micros);
-        count++;
-      }
-      lane.waiting.splice(0, count);
-      this.#silence(lane, micros);
+      if (lane.open) lane.video?.shift(micros);
+      for (const unit of lane.waiting) unit.micros += micros;
+      for (const unit of lane.next) unit.micros += micros;
     }
+    for (const lane of this.#joining) for (const unit of lane.next) unit.micros += micros;
   }
 
-  /** Lets everything go that waits; where sound is far ahead, the last picture is held for as long. */
-  releaseAll(nowMs: number): void {
-    let ahead = 0;
-    for (const lane of this.lanes) ahead = Math.max(ahead, lane.waiting.at(-1)?.micros ?? 0);
-    if (ahead - (this.leader?.endMicros ?? ahead) > AHEAD_MICROS_MAX) this.hold(ahead, true);
-    this.release(nowMs, true);
+  /** Moves the stream by less than a frame: what comes makes up for it. */
+  drift(micros: number): void {
+    for (const lane of this.lanes) lane.drift(micros);
   }
 
-  /** The timeline ends: every share of a segment is sealed. */
+  /** The timeline ends: everything that waits goes out, every share of a segment is sealed. */
   end(why: EndReason): void {
-    for (const lane of this.lanes) this.#seal(lane);
+    this.close();
+    for (const lane of this.lanes) {
+      for (let unit = lane.waiting.take(); unit !== undefined; unit = lane.waiting.take()) {
+        if (!this.#fits(lane, unit) || !this.#stamping.stamp(lane, unit)) this.counters.dropped++;
+      }
+      lane.close();
+      this.counters.dropped += lane.next.clear();
+      this.#seal(lane);
+    }
+    for (const lane of this.#joining) this.counters.dropped += lane.next.clear();
     // A process that stops may be followed by one that goes on; every other end is final.
-    this.#checkpoint(this.#cuts.at(-1)?.startMicros ?? 0, why !== "shutdown");
+    this.#save(this.#series.newestCut?.startMicros ?? 0, why !== "shutdown");
     this.#ports.emit({ type: "end", why });
   }
 
-  /** Tracks or parameters changed: the leading track's next keyframe begins a new segment. */
-  get changes(): boolean {
-    return this.#needsDiscontinuity || this.#joining.length > 0;
+  stamped(lane: Lane, unit: Unit, dts: number, ptsOffset: number, duration: number): void {
+    if (this.leads(lane)) this.#lead(lane, unit, dts, duration);
+    else this.#moveTo(lane, lane.video !== undefined && unit.keyframe ? dts + Math.floor(duration / 2) : dts);
+    const frame = lane.frame(unit, dts, ptsOffset, duration, this.#series.cutOf(lane.segment));
+    this.#ports.emit({ type: "frame", frame });
   }
 
-  /** Whether this lane decides over cuts; a first picture that joins a broadcast of sound does from its keyframe on. */
-  leads(lane: Lane): boolean {
-    return (
-      lane === this.leader ||
-      (lane.video !== undefined && this.leader?.video === undefined && this.#joining[0] === lane)
-    );
+  /** Whether a keyframe of this lane is where changed parameters and new tracks begin: a first picture waits for its own. */
+  #changesWith(lane: Lane): boolean {
+    if (lane === this.leader && this.#awaitsPicture) return false;
+    return this.#isChanged || this.#joining.length > 0;
+  }
+
+  /** Sound leads, and a first picture will. */
+  get #awaitsPicture(): boolean {
+    return this.leader?.video === undefined && firstPicture(this.#joining) !== undefined;
+  }
+
+  get #isChanged(): boolean {
+    for (const lane of this.lanes) if (lane.pendingConfig !== undefined) return true;
+    return false;
+  }
+
+  /** A first picture has its keyframe, which will begin a segment once its duration is known: sound leaves the next cut to it. */
+  #isAboutToCut(lane: Lane): boolean {
+    return lane.video === undefined && this.#joining.length > 0 && firstPicture(this.#joining)?.open === true;
+  }
+
+  /** Whether a unit can join the newest segment without making it too long, wherever the leading track cuts. */
+  #fits(lane: Lane, unit: Unit): boolean {
+    return this.#series.sinceCut(lane.startOf(unit)) + unit.durationMicros <= segmentMicrosMax(this.#series.plan);
+  }
+
+  get #tracks(): Track[] {
+    return this.lanes.map((lane) => lane.track);
   }
 
   #chooseLeader(): Lane {
-    const byNumber = [...this.lanes].sort((a, b) => a.raw.number - b.raw.number);
-    const leader = byNumber.find((lane) => lane.video !== undefined) ?? byNumber[0];
+    const leader = firstPicture(this.lanes) ?? this.lanes[0];
     assert(leader !== undefined, "a timeline has a track");
     return leader;
   }
 
   /** The track as it is announced; one that was there `before` keeps its id and its timescale. */
   #track(raw: RawTrack, config: TrackConfig, before: Track | undefined): Track {
-    const taken = [...this.lanes, ...this.#joining].map((lane) => lane.track.id);
-    const known = (this.#resumed?.tracks ?? []).map((track) => track.id);
-    return {
-      id: before?.id ?? Math.max(-1, ...taken, ...known) + 1,
-      name: trackName(raw),
-      timescale: before?.timescale ?? timescaleOf(config),
-      config,
-    };
-  }
-
-  #stamp(lane: Lane, frame: LaneFrame, micros: number): void {
-    const { video, audio } = lane;
-    if (video !== undefined) {
-      video.add(micros, frame.offsetMicros, frame, this.#stamped);
-    } else if (audio !== undefined) {
-      // What was heard before the first picture is shown belongs to no segment.
-      if (audio.nextDts === undefined && micros < (this.#cuts[0]?.startMicros ?? 0)) {
-        this.counters.dropped++;
-        return;
-      }
-      const samples = lane.samples(frame.payload);
-      const filler = lane.filler ?? frame.payload;
-      const { silentFrames, used } = audio.place(micros, lane.samples(filler));
-      this.#pushSilence(lane, silentFrames, filler);
-      if (used) this.#stampSound(audio, frame, samples);
-      else this.counters.dropped++;
-    }
-    lane.remember(frame);
-    this.#emitStamped(lane);
-  }
-
-  #pushSilence(lane: Lane, count: number, filler: Uint8Array): void {
-    const { audio } = lane;
-    if (audio === undefined) return;
-    const samples = lane.samples(filler);
-    for (let i = 0; i < count; i++) {
-      const payload: LaneFrame = { payload: filler, keyframe: true, offsetMicros: 0, filler: true, changes: false };
-      this.#stampSound(audio, payload, samples);
-    }
-    this.counters.silent += count;
-  }
-
-  #stampSound(audio: AudioStamper, payload: LaneFrame, samples: number): void {
-    const dts = audio.nextDts ?? 0;
-    this.#stamped.push({ payload, dts, ptsOffset: 0, duration: audio.advance(samples, payload.filler) });
-  }
-
-  #silence(lane: Lane, untilMicros: number): void {
-    const { audio, filler } = lane;
-    if (audio === undefined || filler === undefined) return;
-    audio.nextDts ??= microsToTicks(this.#cuts[0]?.startMicros ?? untilMicros, audio.timescale);
-    this.#pushSilence(lane, audio.silentFramesUntil(untilMicros, lane.samples(filler)), filler);
-    this.#emitStamped(lane);
-  }
-
-  #fillPicture(lane: Lane, endMicros: number): void {
-    const { filler } = lane;
-    if (filler === undefined) return;
-    const frame: LaneFrame = { payload: filler, keyframe: true, offsetMicros: 0, filler: true, changes: false };
-    const end = microsToTicks(endMicros, VIDEO_TIMESCALE);
-    // A microsecond may be less than a tick: nothing is left to fill then.
-    if (end <= (lane.video?.nextDts ?? Number.NEGATIVE_INFINITY)) return;
-    lane.video?.fill(end, frame, this.#stamped);
-    this.counters.held++;
-    this.#emitStamped(lane);
-  }
-
-  #emitStamped(lane: Lane): void {
-    if (this.#stamped.length === 0) return;
-    const leads = this.leads(lane);
-    for (const stamped of this.#stamped) {
-      if (leads) this.#lead(lane, stamped);
-      else this.#moveTo(lane, stamped.dts);
-      lane.frameCount++;
-      lane.byteCount += stamped.payload.payload.byteLength;
-      this.#ports.emit({ type: "frame", frame: lane.frame(stamped, this.#cutOf(lane.segment)) });
-    }
-    this.#stamped.length = 0;
+    let highest = -1;
+    for (const { track } of [...this.lanes, ...this.#joining]) highest = Math.max(highest, track.id);
+    for (const track of this.#series.resumed?.tracks ?? []) highest = Math.max(highest, track.id);
+    return trackOf(raw, config, before?.id ?? highest + 1, before?.timescale);
   }
 
   /** The leading track's frame: a new segment begins with it, or not. */
-  #lead(lane: Lane, stamped: StampedVideo<LaneFrame>): void {
-    const micros = ticksToMicros(stamped.dts, lane.track.timescale);
-    const { keyframe, filler } = stamped.payload;
-    const changes = stamped.payload.changes && this.changes;
-    if (keyframe && !filler && lane.video !== undefined) this.gops.keyframe(micros);
-    const since = micros - (this.#cuts.at(-1)?.startMicros ?? micros);
+  #lead(lane: Lane, unit: Unit, dts: number, duration: number): void {
+    const { timescale } = lane.track;
+    const { keyframe, filler } = unit;
+    const micros = ticksToMicros(dts, timescale);
+    const isPicture = lane.video !== undefined;
+    if (keyframe && !filler && isPicture) this.gops.keyframe(micros);
+    const since = micros - (this.#series.newestCut?.startMicros ?? micros);
     let decision: CutDecision = "none";
+    const mustCut = lane.pendingConfig !== undefined || lane !== this.leader;
+    const changes = keyframe && !filler && this.#changesWith(lane) && (mustCut || since >= CUT_DISTANCE_MICROS_MIN);
     if (changes) decision = "independent";
-    else if (since > 0) {
+    else if (since > 0 && !this.#isAboutToCut(lane)) {
       decision = decideCut({
-        plan: this.plan,
+        plan: this.#series.plan,
         keyframe,
         sinceCutMicros: since,
-        frameMicros: ticksToMicros(stamped.duration, lane.track.timescale),
-        nextKeyframeMicros: filler || lane.video === undefined ? undefined : this.gops.expectedMicros,
+        frameMicros: ticksToMicros(duration, timescale),
+        nextKeyframeMicros: filler || !isPicture ? undefined : this.gops.expectedMicros,
       });
     }
-    if (decision !== "none") {
-      this.#cut(micros, decision, changes);
-      // New parameters make the lane forget what fills its holes, but this frame has them already.
-      if (changes) lane.remember(stamped.payload);
-    } else if (lane.segment < 0) lane.segment = this.segment;
+    if (decision !== "none") this.#cut(lane, micros, decision, changes);
+    else if (lane.segment < 0) lane.segment = this.segment;
   }
 
-  /** A new segment; `changes`: tracks and parameters that wait for one take effect with it. */
-  #cut(micros: number, decision: CutDecision, changes: boolean): void {
-    this.segment++;
+  #cut(by: Lane, micros: number, decision: CutDecision, changes: boolean): void {
+    const before = this.leader;
+    const discontinuity = changes && this.#isChanged;
+    if (changes) {
+      for (const lane of this.lanes) if (lane.pendingConfig !== undefined) this.#finish(lane, by, micros);
+    }
+    this.#series.next(discontinuity);
     this.counters.cuts++;
     if (decision === "dependent") this.counters.dependentCuts++;
-    const discontinuity = changes && this.#needsDiscontinuity;
-    if (discontinuity) this.#discontinuitySequence++;
-    const before = this.leader;
-    if (changes) this.#applyChanges(micros);
-    this.#checkpoint(micros, false);
-    for (const lane of [before, this.leader]) {
-      if (lane?.video !== undefined || lane === this.leader) this.#sealAt(lane);
+    if (changes) this.#change(micros);
+    const { leader } = this;
+    if (leader !== undefined && leader.segment < this.segment) {
+      // A picture that has just begun to lead has no share of a segment yet; sound that led until now moves on by its own time.
+      if (leader === before) this.#seal(leader);
+      leader.segment = this.segment;
     }
-    if (changes) this.#ports.emit({ type: "tracks", tracks: this.lanes.map((lane) => lane.track) });
+    this.#save(micros, false);
+    if (changes) this.#ports.emit({ type: "tracks", tracks: this.#tracks });
     this.#announceCut(micros, discontinuity);
   }
 
-  #applyChanges(micros: number): void {
-    this.#needsDiscontinuity = false;
-    for (const lane of this.lanes) {
-      const config = lane.pendingConfig;
-      if (config === undefined) continue;
-      lane.pendingConfig = undefined;
-      this.counters.dropped += lane.waiting.length;
-      lane.waiting = [];
-      while (lane.segment < this.segment) {
-        this.#seal(lane);
-        lane.segment++;
-      }
-      lane.configure(this.#track(lane.raw, config, lane.track));
-      // The leading track's first frame of the new segment is stamped already.
-      if (lane !== this.leader) lane.audio?.begin(microsToTicks(micros, lane.audio.timescale));
+  /** What belongs to a lane's parameters until now goes out, and its share of the segment is sealed. */
+  #finish(lane: Lane, by: Lane, cutMicros: number): void {
+    for (let unit = lane.waiting.take(); unit !== undefined; unit = lane.waiting.take()) {
+      if (lane.startOf(unit) >= cutMicros || !this.#stamping.stamp(lane, unit)) this.counters.dropped++;
     }
-    for (const lane of this.#joining) lane.segment = this.segment;
-    this.lanes.push(...this.#joining);
-    this.#joining = [];
+    if (lane !== this.leader) this.#stamping.fill(lane, cutMicros, true);
+    if (lane !== by) lane.close();
+    this.#seal(lane);
+  }
+
+  /** Changed parameters hold and new tracks are there from the segment on that begins at `micros`. */
+  #change(micros: number): void {
+    for (const lane of this.lanes) {
+      if (lane.pendingConfig === undefined) continue;
+      lane.configure(this.#track(lane.raw, lane.pendingConfig, lane.track));
+      lane.pendingConfig = undefined;
+      lane.segment = this.segment;
+      this.#admitNext(lane, micros);
+    }
+    for (const lane of this.#joining.splice(0)) {
+      lane.segment = this.segment;
+      this.#admitNext(lane, micros);
+      this.lanes.push(lane);
+    }
     this.leader = this.#chooseLeader();
   }
 
-  /** The leading lane moves to the newest segment. */
-  #sealAt(lane: Lane | undefined): void {
-    if (lane === undefined) return;
-    if (lane.segment >= 0 && lane.segment < this.segment) this.#seal(lane);
-    lane.segment = this.segment;
-    lane.count = 0;
+  #admitNext(lane: Lane, cutMicros: number): void {
+    for (let unit = lane.next.take(); unit !== undefined; unit = lane.next.take()) {
+      if (unit.micros < cutMicros) this.counters.dropped++;
+      else lane.waiting.push(unit);
+    }
   }
 
   #announceCut(micros: number, discontinuity: boolean): void {
-    this.#cuts.push({ segment: this.segment, startMicros: micros, discontinuity });
-    const needed = Math.min(...this.lanes.map((lane) => (lane.segment < 0 ? this.segment : lane.segment)));
-    while ((this.#cuts[1]?.segment ?? Number.POSITIVE_INFINITY) <= needed) this.#cuts.shift();
-    this.#ports.emit({
-      type: "cut",
-      segment: this.segment,
-      startMicros: micros,
-      discontinuitySequence: this.#discontinuitySequence,
-      discontinuity,
-    });
-  }
-
-  #cutOf(segment: number): LaneCut | undefined {
-    const first = this.#cuts[0];
-    return first === undefined ? undefined : this.#cuts[segment - first.segment];
+    let needed = this.segment;
+    for (const lane of this.lanes) if (lane.segment >= 0) needed = Math.min(needed, lane.segment);
+    this.#series.announce(micros, discontinuity, needed);
   }
 
   /** A follower moves on to the segment that contains `dts`; shares it leaves are sealed. */
   #moveTo(lane: Lane, dts: number): void {
-    if (lane.segment < 0) lane.segment = this.#cuts[0]?.segment ?? this.segment;
+    if (lane.segment < 0) lane.segment = this.#series.oldestCut?.segment ?? this.segment;
     for (;;) {
-      const next = this.#cutOf(lane.segment + 1);
+      const next = this.#series.cutOf(lane.segment + 1);
       if (next === undefined || !lane.isAtOrAfter(next, dts)) return;
       this.#seal(lane);
       lane.segment++;
@@ -532,20 +392,7 @@ export class TimelineWriter {
     lane.count = 0;
   }
 
-  #checkpoint(cutMicros: number, ended: boolean): void {
-    this.#ports.checkpoint({
-      timelineId: this.timelineId,
-      savedWallMs: this.#wallMs,
-      startedWallMs: this.startedWallMs,
-      ended,
-      segment: this.segment,
-      cutMicros,
-      discontinuitySequence: this.#discontinuitySequence,
-      plan: this.plan,
-      partTargetMicros: this.#resumed?.partTargetMicros ?? this.#settings.partTargetMicros,
-      windowMicros: this.#resumed?.windowMicros ?? this.#settings.windowMicros,
-      tracks: this.lanes.map((lane) => lane.track),
-      gops: this.gops.distances.length > 0 ? [...this.gops.distances] : this.#lastGops,
-    });
+  #save(cutMicros: number, ended: boolean): void {
+    this.#series.save(cutMicros, ended, this.#tracks, this.gops.distances);
   }
 }

@@ -1,6 +1,6 @@
 import { VIDEO_TIMESCALE } from "#media/track.ts";
-import { microsToTicks, type Rational } from "#time/ticks.ts";
-import { measuredRate } from "./nominal-rate.ts";
+import { microsToTicks, type Rational, ticksToMicros } from "#time/ticks.ts";
+import { RateMeter } from "./nominal-rate.ts";
 
 /**
  * Gives video frames their decode time, presentation offset and duration in ticks of 90 kHz.
@@ -8,55 +8,62 @@ import { measuredRate } from "./nominal-rate.ts";
  *   locked    the rate is known: frame n is at `base + n·q` exactly, leaves at once, and lasts exactly until `base + (n+1)·q`
  *   measuring the rate is not known: one frame is held back until the next one tells how long it lasted
  *
+ *   locked ─frames left out too often, or the line slides away─▶ measuring ─61 stamps on the line of a rate─▶ locked
+ *
  * Decode times are contiguous in both: a frame after a gap begins where the one before ended, and its presentation offset says when it is shown.
  * With B-frames, decode times are moved later by the delay of the first keyframe, so that a keyframe is shown at its own decode time.
  */
 
-/** Frames that must lie on a line before the rate is believed. */
-const MEASURE_FRAMES = 31;
-/** Rounding of stamps by the encoder, milliseconds. */
-const ROUNDING_MS = 1.1;
-/** Frames in a row on one side of the line before the rate is doubted. */
-const DOUBT_FRAMES = 30;
-/** Distance from the line that counts for {@link DOUBT_FRAMES}, ticks: 4 ms. */
-const DOUBT_TICKS = 360;
-/** Frames left out, fading by a quarter with each that is there, before the rate is doubted: it may be twice the real one. */
-const SKIPS_MAX = 8;
-const SKIPS_FADE = 0.25;
-/** How far a presentation offset may be from a whole frame and still mean it, ticks: 1.5 ms. */
+/** Distance from the line that rounding explains, ticks: 2 ms. */
+const ON_LINE_TICKS = 180;
+/** Frames in a row on one side of the line, further than that, before the line is moved. */
+const OFF_LINE_FRAMES = 30;
+/** A line that must be moved again within so many frames has the wrong rate: 0.5 ms a second at 30 fps. */
+const STEADY_FRAMES = 128;
+/** Moves in a row, each within {@link STEADY_FRAMES} of the last, that end the belief in the rate. */
+const MOVES_MAX = 2;
+/** Doubts that end the belief in the rate: a frame left out is one, one left out off the line four; each frame in its place takes a quarter back. */
+const DOUBTS_MAX = 8;
+/** How far a presentation offset may be from a whole frame and still mean it, ticks: differences of two rounded stamps, 1.5 ms. */
 const SNAP_TICKS = 135;
 /** Assumed duration before anything is known, ticks: 30 fps. */
 const UNKNOWN_TICKS = 3000;
 
-/** A stamped frame, with what the caller passed in. */
-export interface StampedVideo<Payload> {
-  readonly payload: Payload;
-  readonly dts: number;
-  readonly ptsOffset: number;
-  readonly duration: number;
+/** Takes stamped frames; times are ticks. */
+export interface VideoSink<Payload> {
+  stamped(payload: Payload, dts: number, ptsOffset: number, duration: number): void;
 }
 
 interface Held<Payload> {
   readonly payload: Payload;
-  readonly ticks: number;
-  readonly ptsTicks: number;
+  ticks: number;
+  ptsTicks: number;
 }
 
 /** Stamps one video track for the whole life of a timeline. */
 export class VideoStamper<Payload> {
-  /** End of the last stamped frame: the decode time of the next. `undefined` before the first. */
+  /** End of the last stamped frame: the decode time of the next. `undefined` before the first came. */
   nextDts: number | undefined;
+  readonly #sink: VideoSink<Payload>;
+  readonly #meter = new RateMeter();
   #rate: Rational | undefined;
   #baseTicks = 0;
   #count = 0;
   #doubts = 0;
-  #skips = 0;
+  /** Frames in a row on one side of the line: positive for late ones. */
+  #offRun = 0;
+  #offTicks = 0;
+  #sinceMove = 0;
+  #moves = 0;
   #shiftTicks = 0;
   #shiftFrames = 0;
   #held: Held<Payload> | undefined;
-  #recentMs: number[] = [];
   #lastTicks: number | undefined;
   #typicalTicks = UNKNOWN_TICKS;
+
+  constructor(sink: VideoSink<Payload>) {
+    this.#sink = sink;
+  }
 
   /** The rate frames are locked to. */
   get lockedRate(): Rational | undefined {
@@ -68,55 +75,84 @@ export class VideoStamper<Payload> {
     return Math.round((this.#frameTicks() * 1_000_000) / VIDEO_TIMESCALE);
   }
 
+  /** How much later than its stamp a frame is decoded, microseconds. */
+  get shiftMicros(): number {
+    return ticksToMicros(this.#shiftTicks, VIDEO_TIMESCALE);
+  }
+
+  /** How long after the expected end of the last frame one with decode time `micros` would begin, microseconds. */
+  gapMicros(micros: number): number {
+    const held = this.#held;
+    const end = held === undefined ? this.nextDts : held.ticks + this.#frameTicks();
+    if (end === undefined) return 0;
+    return ((microsToTicks(micros, VIDEO_TIMESCALE) + this.#shiftTicks - end) * 1_000_000) / VIDEO_TIMESCALE;
+  }
+
   /**
-   * A session begins with a keyframe whose decode time is `micros` and which is shown `offsetMicros` later.
+   * A session begins, or goes on after a hold, with a keyframe whose decode time is `micros` and which is shown `offsetMicros` later.
    * `rate` is what its bitstream and metadata claim, where they agree.
    */
   begin(options: { micros: number; offsetMicros: number; rate: Rational | undefined }): void {
-    this.#shiftTicks = microsToTicks(options.offsetMicros, VIDEO_TIMESCALE);
-    this.#recentMs = [];
+    const { micros, offsetMicros, rate } = options;
+    this.#shiftTicks = microsToTicks(offsetMicros, VIDEO_TIMESCALE);
     this.#lastTicks = undefined;
     this.#rate = undefined;
-    if (options.rate !== undefined)
-      this.#lock(options.rate, microsToTicks(options.micros, VIDEO_TIMESCALE) + this.#shiftTicks);
+    this.#meter.reset();
+    if (rate !== undefined) this.#lock(rate, microsToTicks(micros + offsetMicros, VIDEO_TIMESCALE));
   }
 
-  /** Stream time moved by `ticks`: what is not stamped yet moves along. */
-  shift(ticks: number): void {
+  /** Stream time moved by `micros`: what is not stamped yet moves along. */
+  shift(micros: number): void {
+    const ticks = microsToTicks(micros, VIDEO_TIMESCALE);
     this.#baseTicks += ticks;
     if (this.#lastTicks !== undefined) this.#lastTicks += ticks;
+    this.#meter.reset();
     const held = this.#held;
-    if (held !== undefined) this.#held = { ...held, ticks: held.ticks + ticks, ptsTicks: held.ptsTicks + ticks };
+    if (held === undefined) return;
+    held.ticks += ticks;
+    held.ptsTicks += ticks;
   }
 
-  /** Stamps a frame by its decode time; appends what is ready to `out`. */
-  add(micros: number, offsetMicros: number, payload: Payload, out: StampedVideo<Payload>[]): void {
+  /** Stamps a frame by its decode time; the sink gets what is ready. */
+  add(micros: number, offsetMicros: number, payload: Payload): void {
     const ticks = microsToTicks(micros, VIDEO_TIMESCALE) + this.#shiftTicks;
     const offsetTicks = microsToTicks(offsetMicros, VIDEO_TIMESCALE);
-    if (this.#rate !== undefined && this.#onLine(ticks)) {
-      this.#emitOnLine(offsetTicks, payload, out);
+    if (this.#rate !== undefined && this.#followsLine(ticks)) {
+      this.#emitOnLine(offsetTicks, payload);
       return;
     }
-    this.#measure(micros, ticks);
+    if (this.#lastTicks !== undefined && ticks > this.#lastTicks)
+      this.#typicalTicks = Math.min(VIDEO_TIMESCALE, ticks - this.#lastTicks);
+    this.#lastTicks = ticks;
     const held = this.#held;
-    if (held !== undefined) this.#emit(held, ticks, out);
-    this.#held = { payload, ticks, ptsTicks: ticks - this.#shiftTicks + offsetTicks };
-    if (this.#rate === undefined) this.#tryLock(out);
+    this.#held = undefined;
+    if (held !== undefined) this.#emit(held.payload, held.ptsTicks, ticks);
+    const rate = this.#meter.add(ticks);
+    const ptsTicks = ticks - this.#shiftTicks + offsetTicks;
+    this.nextDts ??= ticks;
+    if (rate === undefined) {
+      this.#held = { payload, ticks, ptsTicks };
+      return;
+    }
+    this.#lock(rate, Math.max(ticks, this.nextDts));
+    this.#count = 1;
+    this.#emit(payload, ptsTicks, this.#lineAt(1));
   }
 
   /** Lets go of a held frame with its likely duration: nothing follows soon. */
-  flush(out: StampedVideo<Payload>[]): void {
+  flush(): void {
     const held = this.#held;
     if (held === undefined) return;
     this.#held = undefined;
-    this.#emit(held, held.ticks + this.#frameTicks(), out);
+    this.#emit(held.payload, held.ptsTicks, Math.round(held.ticks + this.#frameTicks()));
   }
 
-  /** A frame of ours that fills the time up to `endTicks`; its presentation is its decode time. */
-  fill(endTicks: number, payload: Payload, out: StampedVideo<Payload>[]): void {
-    const dts = this.nextDts ?? endTicks - UNKNOWN_TICKS;
+  /** A frame of ours that fills the time up to `endTicks`; its presentation is its decode time. Does nothing where there is no time to fill. */
+  fill(endTicks: number, payload: Payload): void {
+    const { nextDts } = this;
+    if (nextDts === undefined || endTicks <= nextDts) return;
     this.nextDts = endTicks;
-    out.push({ payload, dts, ptsOffset: 0, duration: endTicks - dts });
+    this.#sink.stamped(payload, nextDts, 0, endTicks - nextDts);
   }
 
   #frameTicks(): number {
@@ -124,7 +160,8 @@ export class VideoStamper<Payload> {
   }
 
   #lineAt(count: number): number {
-    const rate = this.#rate ?? { num: VIDEO_TIMESCALE, den: UNKNOWN_TICKS };
+    const rate = this.#rate;
+    if (rate === undefined) return this.#baseTicks + count * UNKNOWN_TICKS;
     return this.#baseTicks + Math.round((count * VIDEO_TIMESCALE * rate.den) / rate.num);
   }
 
@@ -133,35 +170,55 @@ export class VideoStamper<Payload> {
     this.#baseTicks = ticks;
     this.#count = 0;
     this.#doubts = 0;
-    this.#skips = 0;
+    this.#offRun = 0;
+    this.#sinceMove = 0;
+    this.#moves = 0;
     this.#shiftFrames = Math.round(this.#shiftTicks / ((VIDEO_TIMESCALE * rate.den) / rate.num));
   }
 
   /** Whether the frame belongs to the line; moves on over frames that were left out. Unlocks when it does not. */
-  #onLine(ticks: number): boolean {
+  #followsLine(ticks: number): boolean {
     const frame = this.#frameTicks();
     const residual = ticks - this.#lineAt(this.#count);
     const skipped = residual > frame / 2 ? Math.round(residual / frame) : 0;
     const rest = residual - skipped * frame;
     if (residual < -frame / 2 || Math.abs(rest) > frame * 0.45) return this.#unlock();
-    this.#doubts =
-      Math.abs(rest) <= DOUBT_TICKS ? 0 : rest > 0 ? Math.max(1, this.#doubts + 1) : Math.min(-1, this.#doubts - 1);
-    if (Math.abs(this.#doubts) >= DOUBT_FRAMES) return this.#unlock();
-    this.#skips = skipped > 0 ? this.#skips + 1 : Math.max(0, this.#skips - SKIPS_FADE);
-    if (this.#skips >= SKIPS_MAX) return this.#unlock();
+    if (skipped > 0) this.#doubts += Math.abs(rest) > frame / 4 ? 4 : 1;
+    else if (this.#doubts > 0) this.#doubts -= 0.25;
+    if (this.#doubts >= DOUBTS_MAX) return this.#unlock();
     this.#count += skipped;
+    return this.#moveLine(rest);
+  }
+
+  /** Follows an encoder whose frames come a little off their nominal rate; `false` when the rate itself must be wrong. */
+  #moveLine(rest: number): boolean {
+    this.#sinceMove++;
+    if (Math.abs(rest) <= ON_LINE_TICKS || rest > 0 !== this.#offRun > 0) {
+      this.#offRun = 0;
+      this.#offTicks = 0;
+    }
+    if (Math.abs(rest) <= ON_LINE_TICKS) return true;
+    this.#offRun += rest > 0 ? 1 : -1;
+    this.#offTicks += rest;
+    if (Math.abs(this.#offRun) < OFF_LINE_FRAMES) return true;
+    this.#moves = this.#sinceMove < STEADY_FRAMES ? this.#moves + 1 : 0;
+    if (this.#moves >= MOVES_MAX) return this.#unlock();
+    this.#baseTicks += Math.round(this.#offTicks / OFF_LINE_FRAMES);
+    this.#offRun = 0;
+    this.#offTicks = 0;
+    this.#sinceMove = 0;
     return true;
   }
 
   #unlock(): false {
     this.#typicalTicks = Math.round(this.#frameTicks());
     this.#rate = undefined;
-    this.#recentMs = [];
+    this.#meter.reset();
     this.#lastTicks = undefined;
     return false;
   }
 
-  #emitOnLine(offsetTicks: number, payload: Payload, out: StampedVideo<Payload>[]): void {
+  #emitOnLine(offsetTicks: number, payload: Payload): void {
     const frame = this.#frameTicks();
     const at = this.#lineAt(this.#count);
     const end = this.#lineAt(this.#count + 1);
@@ -177,33 +234,14 @@ export class VideoStamper<Payload> {
       this.#baseTicks = this.#lineAt(period);
       this.#count -= period;
     }
-    this.#emit({ payload, ticks: at, ptsTicks }, end, out);
+    this.nextDts ??= at;
+    this.#emit(payload, ptsTicks, end);
   }
 
-  #emit(frame: Held<Payload>, end: number, out: StampedVideo<Payload>[]): void {
-    const dts = this.nextDts ?? frame.ticks;
-    const duration = Math.max(1, end - dts);
-    this.nextDts = dts + duration;
-    out.push({ payload: frame.payload, dts, ptsOffset: frame.ptsTicks - dts, duration });
-  }
-
-  #measure(micros: number, ticks: number): void {
-    if (this.#lastTicks !== undefined && ticks > this.#lastTicks)
-      this.#typicalTicks = Math.min(VIDEO_TIMESCALE, ticks - this.#lastTicks);
-    this.#lastTicks = ticks;
-    this.#recentMs.push(micros / 1000);
-    if (this.#recentMs.length > MEASURE_FRAMES) this.#recentMs.shift();
-  }
-
-  /** Locks once enough frames lie on the line of a rate that exists; the frame held is the line's first. */
-  #tryLock(out: StampedVideo<Payload>[]): void {
-    if (this.#recentMs.length < MEASURE_FRAMES) return;
-    const rate = measuredRate(this.#recentMs, ROUNDING_MS);
-    const held = this.#held;
-    if (rate === undefined || held === undefined) return;
-    this.#held = undefined;
-    this.#lock(rate, Math.max(held.ticks, this.nextDts ?? held.ticks));
-    this.#count = 1;
-    this.#emit(held, this.#lineAt(1), out);
+  /** Stamps a frame that should last until `end`. */
+  #emit(payload: Payload, ptsTicks: number, end: number): void {
+    const dts = this.nextDts ?? end - UNKNOWN_TICKS;
+    this.nextDts = Math.max(dts + 1, end);
+    this.#sink.stamped(payload, dts, ptsTicks - dts, this.nextDts - dts);
   }
 }

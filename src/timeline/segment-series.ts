@@ -1,0 +1,140 @@
+import type { HelloRecord } from "#link/record.ts";
+import type { Track } from "#media/track.ts";
+import { MICROS_PER_SECOND } from "#time/ticks.ts";
+import type { GateCheckpoint } from "./checkpoint.ts";
+import type { LaneCut } from "./lane.ts";
+import { planSegments, type SegmentPlan } from "./segment-rule.ts";
+import type { TimelineOptions, TimelinePorts, TimelineSettings } from "./timeline.ts";
+
+/** Seconds of the Unix epoch at 2020-01-01T00:00:00Z: segment numbers count from there. */
+const NUMBERS_EPOCH_SECONDS = 1_577_836_800;
+/** How much later than real time a wrong clock may have left a timeline that ended, microseconds. */
+const ENDED_AHEAD_MICROS_MAX = 3_600_000_000;
+
+/** The segments of a timeline: its identity, their plan, their numbers, and the newest cuts, as many as the slowest track still needs. */
+export class SegmentSeries {
+  readonly timelineId: string;
+  readonly plan: SegmentPlan;
+  /** What this timeline goes on with. */
+  readonly resumed: GateCheckpoint | undefined;
+  readonly partTargetMicros: number;
+  startMicros = 0;
+  startedWallMs = 0;
+  /** Number of the newest segment. */
+  number: number;
+  readonly #settings: TimelineSettings;
+  readonly #windowMicros: number;
+  readonly #ports: TimelinePorts;
+  readonly #fence: number;
+  readonly #before: GateCheckpoint | undefined;
+  readonly #cuts: LaneCut[] = [];
+  #discontinuitySequence: number;
+
+  constructor(options: TimelineOptions) {
+    const { checkpoint, settings } = options;
+    this.#settings = settings;
+    this.#ports = options.ports;
+    this.#fence = options.fence;
+    this.#before = checkpoint;
+    this.resumed = checkpoint?.ended === false ? checkpoint : undefined;
+    this.timelineId = this.resumed?.timelineId ?? options.timelineId;
+    this.plan = this.resumed?.plan ?? planSegments(settings.segmentMicros, checkpoint?.gops ?? []);
+    this.number = checkpoint?.segment ?? -1;
+    this.#discontinuitySequence = this.resumed?.discontinuitySequence ?? 0;
+    this.partTargetMicros = this.resumed?.partTargetMicros ?? settings.partTargetMicros;
+    this.#windowMicros = this.resumed?.windowMicros ?? settings.windowMicros;
+  }
+
+  /** Where the timeline may begin if it is `micros` now: after everything its predecessor can have issued. */
+  beginning(micros: number): number {
+    const last = this.#before;
+    if (last === undefined) return micros;
+    const floor = last.cutMicros + (last.plan.targetSeconds + 1) * MICROS_PER_SECOND;
+    return last.ended && floor > micros + ENDED_AHEAD_MICROS_MAX ? micros : Math.max(floor, micros);
+  }
+
+  /** The first segment begins. Named by its second, it is above anything ever issued, even if what was last saved is old. */
+  begin(startMicros: number, wallMs: number, discontinuity: boolean): void {
+    this.startMicros = startMicros;
+    this.startedWallMs = this.resumed?.startedWallMs ?? wallMs;
+    const named = Math.floor(startMicros / MICROS_PER_SECOND) - NUMBERS_EPOCH_SECONDS;
+    this.number = Math.max(this.number + 1, named);
+    if (discontinuity) this.#discontinuitySequence++;
+  }
+
+  /** The next segment begins. */
+  next(discontinuity: boolean): void {
+    this.number++;
+    if (discontinuity) this.#discontinuitySequence++;
+  }
+
+  /** What subscribers are told first. */
+  hello(tracks: readonly Track[]): HelloRecord {
+    return {
+      type: "hello",
+      stream: this.#settings.stream,
+      timelineId: this.timelineId,
+      fence: this.#fence,
+      tracks,
+      segmentDurationMicros: this.plan.durationMicros,
+      targetDurationSeconds: this.plan.targetSeconds,
+      partTargetMicros: this.partTargetMicros,
+      windowMicros: this.#windowMicros,
+    };
+  }
+
+  get oldestCut(): LaneCut | undefined {
+    return this.#cuts[0];
+  }
+
+  get newestCut(): LaneCut | undefined {
+    return this.#cuts.at(-1);
+  }
+
+  /** How long after the newest cut `micros` is, microseconds. */
+  sinceCut(micros: number): number {
+    return micros - (this.newestCut?.startMicros ?? 0);
+  }
+
+  /** The cut that began this segment, while a track still needs it. */
+  cutOf(segment: number): LaneCut | undefined {
+    const first = this.#cuts[0];
+    return first === undefined ? undefined : this.#cuts[segment - first.segment];
+  }
+
+  /** Stream time at which the segment began that a lane has its next frame in, microseconds. */
+  originOf(lane: { readonly segment: number }): number {
+    return this.cutOf(lane.segment)?.startMicros ?? this.startMicros;
+  }
+
+  /** Tells the newest segment's cut; forgets those before segment `needed`. */
+  announce(startMicros: number, discontinuity: boolean, needed: number): void {
+    this.#cuts.push({ segment: this.number, startMicros, discontinuity });
+    while ((this.#cuts[1]?.segment ?? Number.POSITIVE_INFINITY) <= needed) this.#cuts.shift();
+    this.#ports.emit({
+      type: "cut",
+      segment: this.number,
+      startMicros,
+      discontinuitySequence: this.#discontinuitySequence,
+      discontinuity,
+    });
+  }
+
+  /** Writes the checkpoint. `gops`: distances of the last keyframes, none when too few came. */
+  save(cutMicros: number, ended: boolean, tracks: readonly Track[], gops: readonly number[]): void {
+    this.#ports.checkpoint({
+      timelineId: this.timelineId,
+      savedWallMs: this.startedWallMs,
+      startedWallMs: this.startedWallMs,
+      ended,
+      segment: this.number,
+      cutMicros,
+      discontinuitySequence: this.#discontinuitySequence,
+      plan: this.plan,
+      partTargetMicros: this.partTargetMicros,
+      windowMicros: this.#windowMicros,
+      tracks,
+      gops: gops.length > 0 ? [...gops] : (this.#before?.gops ?? []),
+    });
+  }
+}

@@ -1,0 +1,91 @@
+import { microsToTicks } from "#time/ticks.ts";
+import { DROPPED } from "./audio-stamper.ts";
+import type { Lane, Unit } from "./lane.ts";
+import { gapMicrosMax, type GopMeter } from "./segment-rule.ts";
+import type { SegmentSeries } from "./segment-series.ts";
+import type { GateCounters } from "./timeline.ts";
+
+/** Longest repeated picture, microseconds. */
+const PICTURE_MICROS_MAX = 500_000;
+
+/** How much before its first segment a further picture may begin, microseconds: its delay by B-frames is another. */
+const EARLY_MICROS_MAX = 250_000;
+
+/**
+ * Puts units into their lanes so that decode times are contiguous: holes before them are filled, what cannot be used is refused.
+ *
+ *   lane open    what comes belongs to what came: it is stamped
+ *   lane closed  picture waits for a keyframe that begins no earlier than what was filled in; sound begins at the nearest whole frame of silence
+ */
+export class Stamping {
+  readonly #series: SegmentSeries;
+  readonly #counters: GateCounters;
+  readonly #gops: GopMeter;
+  readonly #pictureMicros: number;
+
+  constructor(series: SegmentSeries, counters: GateCounters, gops: GopMeter) {
+    this.#series = series;
+    this.#counters = counters;
+    this.#gops = gops;
+    const part = series.partTargetMicros;
+    this.#pictureMicros = part === 0 ? PICTURE_MICROS_MAX : Math.min(part, PICTURE_MICROS_MAX);
+  }
+
+  /** Stamps a unit; `false` when it cannot be used. */
+  stamp(lane: Lane, unit: Unit): boolean {
+    const { video, audio } = lane;
+    if (video !== undefined) {
+      if (lane.open && video.gapMicros(unit.micros) > gapMicrosMax(this.#series.plan, video.frameMicros)) {
+        lane.close();
+        this.#gops.interrupt();
+      }
+      if (!lane.open && !this.#takeOver(lane, unit)) return false;
+      video.add(unit.micros, unit.offsetMicros, unit);
+      return true;
+    }
+    if (audio === undefined) return false;
+    // Sound that joins begins with its segment.
+    if (audio.nextDts === undefined && unit.micros < this.#series.originOf(lane)) return false;
+    if (!this.joinSound(lane, unit.micros)) return false;
+    lane.open = true;
+    lane.sound(unit);
+    return true;
+  }
+
+  /** Fills the hole before a frame of sound placed at `micros`; `false` when the frame comes too early to be used. */
+  joinSound(lane: Lane, micros: number): boolean {
+    const { audio, filler } = lane;
+    const silentSamples = filler === undefined ? 0 : lane.samples(filler.payload);
+    const silent = audio?.place(micros, silentSamples, !lane.open) ?? DROPPED;
+    if (silent === DROPPED) return false;
+    this.#counters.silent += lane.silence(silent);
+    return true;
+  }
+
+  /**
+   * Fills a lane up to about `untilMicros`: picture in steps of a part, the last one shorter where `exact`, sound in whole frames of silence.
+   * `false` where there is nothing to fill with.
+   */
+  fill(lane: Lane, untilMicros: number, exact: boolean): boolean {
+    if (lane.filler === undefined) return false;
+    if (lane.video !== undefined) {
+      this.#counters.held += lane.picture(untilMicros, this.#pictureMicros, exact);
+    } else if (lane.audio !== undefined) {
+      lane.audio.nextDts ??= microsToTicks(this.#series.originOf(lane), lane.audio.timescale);
+      this.#counters.silent += lane.silence(lane.silentFramesUntil(untilMicros));
+    }
+    return true;
+  }
+
+  /** A picture's lane goes on with this keyframe. The last picture stays exactly until then. */
+  #takeOver(lane: Lane, unit: Unit): boolean {
+    const { video } = lane;
+    const start = unit.micros + unit.offsetMicros;
+    const earliest = lane.endMicros ?? this.#series.originOf(lane) - EARLY_MICROS_MAX;
+    if (video === undefined || !unit.keyframe || start < earliest) return false;
+    this.fill(lane, start, true);
+    lane.open = true;
+    video.begin({ micros: unit.micros, offsetMicros: unit.offsetMicros, rate: lane.rate });
+    return true;
+  }
+}
