@@ -2,7 +2,8 @@ import { join } from "node:path";
 import { eventually } from "#test/e2e/deadline.ts";
 import { startPlatform, startTool } from "#test/e2e/platform.ts";
 import { makeClipFile } from "./clip.ts";
-import { cpuSecondsOf, LOAD_CORE, median, quantile, residentBytesOf, SERVER_CORE } from "./measure.ts";
+import { cpuSecondsOf, LOAD_CORE, median, quantile, residentBytesOf, SERVER_CORE, treeCpuSeconds } from "./measure.ts";
+import { startNginxRtmp } from "./peers.ts";
 import type { Row } from "./table.ts";
 
 const STREAMS = 100;
@@ -11,6 +12,8 @@ const VIDEO_BITRATE = 2_340_000;
 /** A window of 60 s and its retention are full then. */
 const FILL_MS = 80_000;
 const MEASURE_MS = 60_000;
+const PEER_WARM_MS = 10_000;
+const PEER_MEASURE_MS = 30_000;
 const SAMPLE_MS = 2000;
 const CPU_REACH_PERCENT = 0.33;
 const MEMORY_REACH = 1.3;
@@ -23,6 +26,27 @@ async function metric(http: string, token: string, name: string): Promise<number
   const answer = await fetch(`${http}/metrics`, { headers: { authorization: `Bearer ${token}` } });
   const values = [...(await answer.text()).matchAll(new RegExp(`^${name}(?:\\{[^}]*\\})? ([\\d.e+]+)$`, "gm"))];
   return values.reduce((sum, match) => sum + Number(match[1]), 0);
+}
+
+/** CPU of nginx-rtmp, percent of a core per stream, under the same load. */
+async function benchPeer(clip: string): Promise<number> {
+  await using peer = await startNginxRtmp();
+  const script = join(import.meta.dir, "load-publisher.ts");
+  await using publisher = startTool("taskset", [
+    "-c",
+    LOAD_CORE,
+    process.execPath,
+    script,
+    peer.http,
+    String(STREAMS),
+    clip,
+  ]);
+  await passed(PEER_WARM_MS);
+  const before = treeCpuSeconds(peer.pid);
+  const startedMs = performance.now();
+  await passed(PEER_MEASURE_MS);
+  if (publisher.process.exitCode !== null) throw new Error(publisher.output());
+  return ((treeCpuSeconds(peer.pid) - before) / ((performance.now() - startedMs) / 1000) / STREAMS) * 100;
 }
 
 /** CPU and memory of 100 streams of 2.5 Mbit/s, RTMP in and LL-HLS packaged, nobody watching. */
@@ -56,12 +80,21 @@ export async function benchIngest(): Promise<Row[]> {
   const ringBytes = await metric(platform.http, platform.adminToken, "grandstand_origin_window_bytes");
   const ratio = (median(residents) - idleBytes) / ringBytes;
   const worst = (quantile(residents, 1) - idleBytes) / ringBytes;
+  await publisher[Symbol.asyncDispose]();
+  await platform.stop();
+  const peerPercent = await benchPeer(clip.path);
   return [
     {
       what: `CPU per 2.5 Mbit/s stream at ${STREAMS} streams, RTMP in and LL-HLS packaged`,
       figure: `${percent.toFixed(3)} % of a core`,
       reach: `≤ ${CPU_REACH_PERCENT} %`,
       ok: percent <= CPU_REACH_PERCENT,
+    },
+    {
+      what: "the same streams into nginx-rtmp with plain HLS, for comparison",
+      figure: `${peerPercent.toFixed(3)} % of a core`,
+      reach: "",
+      ok: undefined,
     },
     {
       what: "memory per such stream, as a multiple of the bytes in its window",

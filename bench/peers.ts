@@ -1,4 +1,4 @@
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, writeFileSync } from "node:fs";
 import { eventually } from "#test/e2e/deadline.ts";
 import { freePort, startTool, type Tool } from "#test/e2e/platform.ts";
 import { SERVER_CORE } from "./measure.ts";
@@ -116,6 +116,51 @@ export async function startVarnish(options: { origin: string }): Promise<Peer> {
   return {
     name: "varnish",
     http: `http://127.0.0.1:${http}`,
+    https: undefined,
+    pid: tool.process.pid ?? 0,
+    [Symbol.asyncDispose]: async () => {
+      tool.kill("SIGTERM");
+      await tool.exited;
+      Bun.spawnSync(["rm", "-rf", folder]);
+    },
+  };
+}
+
+/** Debian's nginx with the RTMP module, plain HLS of 2 s segments in a memory file system, pinned to the server core; `http` is its RTMP base URL. */
+export async function startNginxRtmp(): Promise<Peer> {
+  const folder = mkdtempSync("/dev/shm/grandstand-nginx-rtmp-");
+  const port = await freePort();
+  const config = `
+load_module /usr/lib/nginx/modules/ngx_rtmp_module.so;
+worker_processes 1;
+worker_rlimit_nofile 65536;
+pid ${folder}/nginx.pid;
+error_log ${folder}/error.log warn;
+events { worker_connections 16384; multi_accept on; }
+rtmp {
+  access_log off;
+  server {
+    listen 127.0.0.1:${port};
+    application live {
+      live on;
+      hls on;
+      hls_path ${folder}/hls;
+      hls_fragment 2s;
+      hls_playlist_length 60s;
+    }
+  }
+}
+`;
+  writeFileSync(`${folder}/nginx.conf`, config);
+  const args = ["-c", SERVER_CORE, "nginx", "-c", `${folder}/nginx.conf`, "-g", "daemon off; user root;"];
+  const tool = startTool("taskset", args);
+  await eventually(10_000, "nginx-rtmp to listen", () => {
+    if (tool.process.exitCode !== null) throw new Error(`nginx-rtmp ended: ${tool.output()}`);
+    return existsSync(`${folder}/nginx.pid`) ? true : undefined;
+  });
+  return {
+    name: "nginx-rtmp",
+    http: `rtmp://127.0.0.1:${port}/live`,
     https: undefined,
     pid: tool.process.pid ?? 0,
     [Symbol.asyncDispose]: async () => {
