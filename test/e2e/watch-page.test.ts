@@ -1,9 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { Page } from "playwright-core";
+import { startPublisher } from "#publish/index.ts";
 import { type Browser, playbackOf, startBrowser } from "./browser.ts";
 import { eventually } from "./deadline.ts";
 import { type Findings, listenForComplaints } from "./page-audit.ts";
 import { MAIN_KEY, type Platform, startEncoder, startPlatform, type Tool, untilOnAir } from "./platform.ts";
+
+const OTHER_KEY = "other-key-0123456789abcdefghijkl";
 
 /** What the page's player says of itself. */
 interface Facts {
@@ -34,7 +37,7 @@ let encoder: Tool | undefined;
 beforeAll(async () => {
   platform = await startPlatform({
     flags: ["--grace-seconds", "8"],
-    streams: { other: "other-key-0123456789abcdefghijkl" },
+    streams: { other: OTHER_KEY },
   });
   browser = await startBrowser();
 }, 60_000);
@@ -169,6 +172,27 @@ describe("a page that is open before the broadcast", () => {
     await untilState(page, "live");
     await page.close();
   }, 60_000);
+});
+
+describe("a broadcast in a format without a decoder", () => {
+  test("is told in words instead of a spinner", async () => {
+    const publisher = await startPublisher({
+      source: { kind: "test", width: 320, height: 180, codec: "hevc", videoBitrate: 300_000 },
+      urls: [`${platform.rtmp}/${OTHER_KEY}`],
+    });
+    const page = await browser.page();
+    try {
+      await untilOnAir(platform, "other");
+      await page.goto(`${platform.http}/watch/other`);
+      await eventually(15_000, "words about the decoder", async () =>
+        (await wordsOf(page)).includes("This browser cannot play the stream") ? true : undefined,
+      );
+      expect(await wordsOf(page)).toContain("no decoder");
+    } finally {
+      await page.close();
+      await publisher.close();
+    }
+  }, 45_000);
 });
 
 describe("the embed page", () => {

@@ -34,6 +34,8 @@ export interface EngineListener {
   full(retryAfterSeconds: number): void;
   /** The server did not answer. */
   unreachable(): void;
+  /** The browser has no decoder for what is sent. */
+  undecodable(): void;
   /** Qualities or the chosen one changed. */
   changed(): void;
   /** The picture is about to be taken away for a moment: keep what is seen. */

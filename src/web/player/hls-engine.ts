@@ -116,7 +116,13 @@ export class HlsEngine implements Engine {
     hls.on(Events.ERROR, (_, error) => {
       if (error.details === ErrorDetails.BUFFER_STALLED_ERROR) this.#giveWay(hls);
       if (!error.fatal) return;
-      if (error.response?.code === 503) {
+      if (
+        error.details === ErrorDetails.MANIFEST_INCOMPATIBLE_CODECS_ERROR ||
+        error.details === ErrorDetails.BUFFER_ADD_CODEC_ERROR
+      ) {
+        this.#release();
+        this.#listener.undecodable();
+      } else if (error.response?.code === 503) {
         this.#release();
         this.#listener.full(5);
       } else if (error.type === ErrorTypes.MEDIA_ERROR && this.#mayMend()) hls.recoverMediaError();

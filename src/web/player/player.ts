@@ -52,7 +52,7 @@ export class Player {
   readonly stalls: Signal<number> = signal(0);
   /** Time goes on, the picture does not: the server bridges a gap. */
   readonly isStill: Signal<boolean> = signal(false);
-  readonly unsupported: Signal<boolean> = signal(false);
+  readonly unsupported: Signal<"player" | "codec" | undefined> = signal(undefined);
   /** The last picture, kept while the element may lose it. */
   readonly frozen: HTMLCanvasElement = document.createElement("canvas");
   readonly isFrozen: Signal<boolean> = signal(false);
@@ -86,6 +86,8 @@ export class Player {
     this.#watch = new LiveWatch(options.stream.name, {
       state: (stream) => {
         this.stream.value = stream;
+        // The next broadcast may be in a format that can be played.
+        if (stream.state === "offline" && this.unsupported.value === "codec") this.unsupported.value = undefined;
         this.#said = { type: "status", state: stream.state, hasEnded: stream.endedMs !== null };
         this.#tell(this.#said);
         // The picture that stands still is the last one there will be.
@@ -109,6 +111,9 @@ export class Player {
       ended: () => this.#tell({ type: "ended" }),
       full: (seconds: number) => this.#full(seconds),
       unreachable: () => this.#tell({ type: "unreachable" }),
+      undecodable: () => {
+        this.unsupported.value = "codec";
+      },
       changed: () => this.#readQualities(),
       freeze: () => this.#freeze(),
     } as const;
@@ -116,7 +121,7 @@ export class Player {
     else if (this.video.canPlayType("application/vnd.apple.mpegurl") !== "") {
       this.#engine = new NativeEngine({ video: this.video, url, listener });
     } else {
-      this.unsupported.value = true;
+      this.unsupported.value = "player";
       return;
     }
     if (!this.#autoplay) this.needsTap.value = true;

@@ -13,11 +13,16 @@ import { stageWords } from "./words.ts";
 const IDLE_AFTER_MS = 2_600;
 
 function Words({ player }: { player: Player }): JSX.Element | null {
-  if (player.unsupported.value) {
+  const { value: unsupported } = player.unsupported;
+  if (unsupported !== undefined) {
+    const text =
+      unsupported === "codec"
+        ? "It has no decoder for the broadcaster's video format. Safari or another device may have one."
+        : "A current Chrome, Edge, Firefox or Safari can.";
     return (
       <div class="stage-state">
         <p class="stage-title">This browser cannot play the stream</p>
-        <p class="stage-text">A current Chrome, Edge, Firefox or Safari can.</p>
+        <p class="stage-text">{text}</p>
       </div>
     );
   }
