@@ -64,7 +64,7 @@ function readUnits(reader: ByteReader, count: number): Uint8Array[] {
 }
 
 /** Writes a decoder configuration record with 4-byte lengths; profile and level come from the first sequence parameter set. */
-export function buildAvcRecord(sets: Pick<AvcParameterSets, "sps" | "pps" | "spsExt">): Uint8Array {
+function buildAvcRecord(sets: Pick<AvcParameterSets, "sps" | "pps" | "spsExt">): Uint8Array {
   return writeRecord(sets, parseAvcSps(firstSps(sets)));
 }
 

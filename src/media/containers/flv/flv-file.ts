@@ -46,9 +46,6 @@ export function writeFlvTag(tag: FlvTag): Uint8Array {
   return bytes;
 }
 
-/** Largest tag the reader takes, in bytes. */
-export const FLV_TAG_BYTES_MAX: number = TAG_HEADER_BYTES + DATA_BYTES_MAX;
-
 /** Reads a file piece by piece: any split of the bytes gives the same tags. It holds at most one tag and one chunk. */
 export class FlvReader {
   #pending: Uint8Array = new Uint8Array(0);
