@@ -7,8 +7,10 @@ import type { AnnouncedTrack } from "./timeline.ts";
 const WAIT_MS = 1000;
 /** The same for picture that the encoder's metadata announced. */
 const ANNOUNCED_WAIT_MS = 3000;
-/** Sound from before the first keyframe that is kept, milliseconds. */
-const EARLY_SOUND_MS = 500;
+/** What comes before the first keyframe is kept that long, milliseconds: its stamps may say that it belongs after it. */
+const EARLY_MS = 500;
+/** Rounding of stamps: frames of several tracks that belong together differ by less, milliseconds. */
+const ROUNDING_MS = 2;
 /** Bytes kept while a session has not begun. Full: it begins with what is there. */
 const PENDING_BYTES_MAX = 33_554_432;
 
@@ -19,13 +21,19 @@ export interface PendingFrame {
   readonly nowMs: number;
 }
 
+function sameTrack(a: RawTrack, b: RawTrack): boolean {
+  return a === b || (a.kind === b.kind && a.number === b.number);
+}
+
 /** What an encoder says it sends; `undefined` where it says nothing. */
 function announces(metadata: EncoderMetadata | undefined, kind: RawTrack["kind"]): boolean | undefined {
   if (metadata === undefined) return undefined;
   const keys =
     kind === "video" ? ["videocodecid", "width", "framerate"] : ["audiocodecid", "audiosamplerate", "stereo"];
   return (
-    keys.some((key) => metadata[key] !== undefined) || metadata[kind === "video" ? "hasVideo" : "hasAudio"] === true
+    // Some encoders write a size or a codec of 0 for what they do not send.
+    keys.some((key) => metadata[key] !== undefined && metadata[key] !== 0) ||
+    metadata[kind === "video" ? "hasVideo" : "hasAudio"] === true
   );
 }
 
@@ -50,23 +58,48 @@ export class StartRule {
     else this.tracks[at] = { raw, config };
   }
 
-  /** Keeps a frame. Picture before the first keyframe is of no use to anybody. */
+  /** Keeps a frame. One whose track has no parameters is of no use to anybody, nor is a picture before its first keyframe. */
   keep(frame: PendingFrame): void {
-    const isFirstPicture = !this.#pending.some(({ raw }) => raw.track.kind === "video");
-    if (frame.raw.track.kind === "video" && isFirstPicture && !frame.raw.keyframe) {
+    const { track, keyframe } = frame.raw;
+    const follows = track.kind === "audio" || this.#pending.some(({ raw }) => sameTrack(raw.track, track));
+    if ((!follows && !keyframe) || !this.tracks.some(({ raw }) => sameTrack(raw, track))) {
       this.#dropped++;
       return;
     }
-    if (frame.raw.track.kind === "video" || !this.#has("video")) this.#firstMs ??= frame.nowMs;
+    const leader = this.#leader();
+    if (leader === undefined || sameTrack(leader, track)) this.#firstMs ??= frame.nowMs;
     this.#pending.push(frame);
     this.#pendingBytes += frame.raw.payload.byteLength;
+    if (this.#firstMs === undefined) this.#forgetOld(frame.nowMs);
+  }
+
+  /** The picture that decides over cuts, once its parameters are known. */
+  #leader(): RawTrack | undefined {
+    let leader: RawTrack | undefined;
+    for (const { raw } of this.tracks) {
+      if (raw.kind === "video" && (leader === undefined || raw.number < leader.number)) leader = raw;
+    }
+    return leader;
+  }
+
+  /** Before the leading picture's first keyframe only the last moment is kept, however long it takes. */
+  #forgetOld(nowMs: number): void {
+    let count = 0;
+    while (nowMs - (this.#pending[count]?.nowMs ?? nowMs) > EARLY_MS) {
+      this.#pendingBytes -= this.#pending[count]?.raw.payload.byteLength ?? 0;
+      count++;
+    }
+    if (count === 0) return;
+    this.#pending.splice(0, count);
+    this.#dropped += count;
   }
 
   /** The frames to begin with, the leading track's keyframe among them; `undefined` while it is too early. */
   ready(nowMs: number): { readonly leader: PendingFrame; readonly frames: readonly PendingFrame[] } | undefined {
     if (this.#firstMs === undefined) return undefined;
     const waitedMs = this.#pendingBytes > PENDING_BYTES_MAX ? Number.POSITIVE_INFINITY : nowMs - this.#firstMs;
-    const picture = this.#pending.find(({ raw }) => raw.track.kind === "video" && raw.keyframe);
+    const leader = this.#leader();
+    const picture = leader && this.#pending.find(({ raw }) => sameTrack(raw.track, leader) && raw.keyframe);
     const sound = this.#pending.find(({ raw }) => raw.track.kind === "audio");
     if (picture !== undefined) {
       const complete = this.#has("audio") || announces(this.metadata, "audio") === false || waitedMs >= WAIT_MS;
@@ -102,7 +135,9 @@ export class StartRule {
   #begin(leader: PendingFrame): { leader: PendingFrame; frames: PendingFrame[] } {
     const start = this.#pending.indexOf(leader);
     const frames = this.#pending.filter(
-      (frame, i) => i >= start || (frame.raw.track.kind === "audio" && leader.nowMs - frame.nowMs <= EARLY_SOUND_MS),
+      ({ raw, nowMs, stampMs }, i) =>
+        i >= start ||
+        (leader.nowMs - nowMs <= EARLY_MS && (raw.track.kind === "audio" || stampMs >= leader.stampMs - ROUNDING_MS)),
     );
     this.#dropped += this.#pending.length - frames.length;
     this.#pending = [];
