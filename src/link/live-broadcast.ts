@@ -1,3 +1,4 @@
+import { Fault } from "#faults/fault.ts";
 import type { HelloRecord, LinkRecord } from "./record.ts";
 import { SubscriberQueue } from "./queue.ts";
 import { Ring } from "./ring.ts";
@@ -41,10 +42,12 @@ export class LiveBroadcast implements LinkSource {
     for (const queue of this.#queues) queue.push(record);
   }
 
-  /** @throws Error when there are {@link SUBSCRIBERS_MAX} already. */
+  /** @throws Fault `LIMIT_REACHED` when there are {@link SUBSCRIBERS_MAX} already. */
   subscribe(options: SubscribeOptions): LinkSubscription {
     if (this.#queues.size >= SUBSCRIBERS_MAX)
-      throw new Error(`${this.stream} has ${SUBSCRIBERS_MAX} subscribers already`);
+      throw new Fault("LIMIT_REACHED", `${this.stream} has ${SUBSCRIBERS_MAX} subscribers already`, {
+        hint: "A part of this server subscribes again and again without closing; its log says which.",
+      });
     const { tracks, records } = this.#ring.replay(options.from);
     const first: LinkRecord[] = [{ ...this.#hello, tracks }, ...records];
     const queue = new SubscriberQueue(options.name, first, (closed) => this.#queues.delete(closed));

@@ -1,8 +1,9 @@
 import { Notifier } from "#flow/notifier.ts";
+import { FrameFlag } from "#media/frame.ts";
 import type { CutRecord, LinkRecord } from "./record.ts";
 import type { LinkSubscription } from "./subscription.ts";
 
-/** Frames one subscriber may lag: 4 s of 60 fps and its sound. Full: it loses everything up to the next cut and is told with `skip`. */
+/** Frames one subscriber may lag: 4 s of 60 fps and its sound. Full: each track loses whole GOPs and is told with `skip`. */
 export const SUBSCRIBER_QUEUE_FRAMES_MAX = 512;
 /** Bytes one subscriber may lag. Full: the same. */
 export const SUBSCRIBER_QUEUE_BYTES_MAX = 67_108_864;
@@ -15,10 +16,13 @@ interface Lost {
   readonly index: number;
 }
 
+const INDEPENDENT_START = FrameFlag.CUT | FrameFlag.INDEPENDENT;
+
 /**
  * One subscriber's bounded queue. The gate pushes and never waits.
  *
- *   keeping up ─full─▶ lagging (frames and seals are dropped, cuts kept) ─next cut─▶ skip per track ─▶ keeping up
+ *   keeping up ─full─▶ every track has lost what was queued, and loses more
+ *   a track that loses ─first frame of a segment that can be decoded by itself─▶ `skip`, and on from there
  */
 export class SubscriberQueue implements LinkSubscription {
   readonly name: string;
@@ -31,9 +35,10 @@ export class SubscriberQueue implements LinkSubscription {
   #bytes = 0;
   #cuts = 0;
   #over = false;
-  #lost: Map<number, Lost> | undefined;
-  /** After a lag: frames of earlier segments are of no use any more. */
-  #fromSegment = Number.NEGATIVE_INFINITY;
+  /** The last record is a `head` that a newer one replaces. */
+  #endsWithHead = false;
+  /** Where each track's loss begins, while it loses. */
+  readonly #lost = new Map<number, Lost>();
 
   constructor(name: string, first: readonly LinkRecord[], onClose: (queue: SubscriberQueue) => void) {
     this.name = name;
@@ -44,11 +49,24 @@ export class SubscriberQueue implements LinkSubscription {
   /** Puts a record at the end. */
   push(record: LinkRecord): void {
     if (this.#over) return;
-    if (record.type === "frame") this.#pushFrame(record);
-    else if (record.type === "cut") this.#pushCut(record);
-    else if (record.type === "seal") {
-      if (this.#lost === undefined && record.segment >= this.#fromSegment) this.#records.push(record);
-    } else this.#records.push(record);
+    switch (record.type) {
+      case "frame":
+        this.#pushFrame(record);
+        break;
+      case "seal":
+        if (!this.#lost.has(record.track)) this.#add(record);
+        break;
+      case "head":
+        if (this.#endsWithHead) this.#records.pop();
+        this.#add(record);
+        this.#endsWithHead = true;
+        break;
+      case "cut":
+        this.#pushCut(record);
+        break;
+      default:
+        this.#add(record);
+    }
     if (record.type === "end") this.#over = true;
     this.#wake.notify();
   }
@@ -59,6 +77,7 @@ export class SubscriberQueue implements LinkSubscription {
     this.#frames = 0;
     this.#bytes = 0;
     this.#cuts = 0;
+    this.#endsWithHead = false;
     return records;
   }
 
@@ -90,39 +109,49 @@ export class SubscriberQueue implements LinkSubscription {
     }
   }
 
+  #add(record: LinkRecord): void {
+    this.#records.push(record);
+    this.#endsWithHead = false;
+  }
+
   #pushFrame(record: LinkRecord & { type: "frame" }): void {
-    const { track, segment, index, payload } = record.frame;
-    if (this.#lost !== undefined) {
-      if (!this.#lost.has(track)) this.#lost.set(track, { segment, index });
-      return;
+    const { track, segment, index, flags, payload } = record.frame;
+    if (this.#lost.size > 0) {
+      const lost = this.#lost.get(track);
+      if (lost !== undefined) {
+        if ((flags & INDEPENDENT_START) !== INDEPENDENT_START) return;
+        this.#lost.delete(track);
+        this.#add({ type: "skip", track, fromSegment: lost.segment, fromIndex: lost.index, why: "lagged" });
+      }
     }
-    if (segment < this.#fromSegment) return;
     if (this.#frames >= SUBSCRIBER_QUEUE_FRAMES_MAX || this.#bytes + payload.byteLength > SUBSCRIBER_QUEUE_BYTES_MAX) {
-      const lost = this.#lag();
-      if (!lost.has(track)) lost.set(track, { segment, index });
+      this.#lag();
+      if (!this.#lost.has(track)) this.#lost.set(track, { segment, index });
       return;
     }
     this.#frames++;
     this.#bytes += payload.byteLength;
-    this.#records.push(record);
+    this.#add(record);
   }
 
-  /** Drops what is queued but for what the subscriber must know; remembers where each track's loss begins. */
-  #lag(): Map<number, Lost> {
+  /** Drops the queued frames and seals; remembers where each track's loss begins. Losses that were not read yet go on. */
+  #lag(): void {
     this.lags++;
-    const lost = new Map<number, Lost>();
     const kept: LinkRecord[] = [];
     for (const record of this.#records) {
-      if (record.type === "frame") {
-        const { track, segment, index } = record.frame;
-        if (!lost.has(track)) lost.set(track, { segment, index });
-      } else if (record.type !== "seal") kept.push(record);
+      if (record.type === "frame") this.#lose(record.frame.track, record.frame.segment, record.frame.index);
+      else if (record.type === "skip") this.#lose(record.track, record.fromSegment, record.fromIndex);
+      else if (record.type === "seal") this.#lose(record.track, record.segment, record.frameCount);
+      else kept.push(record);
     }
     this.#records = kept;
+    this.#endsWithHead = kept.at(-1)?.type === "head";
     this.#frames = 0;
     this.#bytes = 0;
-    this.#lost = lost;
-    return lost;
+  }
+
+  #lose(track: number, segment: number, index: number): void {
+    if (!this.#lost.has(track)) this.#lost.set(track, { segment, index });
   }
 
   #pushCut(record: CutRecord): void {
@@ -131,14 +160,6 @@ export class SubscriberQueue implements LinkSubscription {
       this.close();
       return;
     }
-    const lost = this.#lost;
-    this.#lost = undefined;
-    if (lost !== undefined) {
-      this.#fromSegment = record.segment;
-      for (const [track, { segment, index }] of lost) {
-        this.#records.push({ type: "skip", track, fromSegment: segment, fromIndex: index, why: "lagged" });
-      }
-    }
-    this.#records.push(record);
+    this.#add(record);
   }
 }

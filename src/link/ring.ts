@@ -12,6 +12,8 @@ interface RingSegment {
   readonly tracks: readonly Track[];
   readonly records: LinkRecord[];
   bytes: number;
+  /** It alone was more than the ring may hold: late subscribers begin with the next one. */
+  givenUp: boolean;
 }
 
 /** The last segments of a broadcast as records, each from its cut on. A late follower's frames stand with the segment they belong to. */
@@ -36,19 +38,26 @@ export class Ring {
       this.#tracks = record.tracks;
       this.#pendingTracks = record;
     } else if (record.type === "cut") {
-      this.#segments.push({ number: record.segment, tracks: this.#tracks, records: [record], bytes: 0 });
+      this.#segments.push({
+        number: record.segment,
+        tracks: this.#tracks,
+        records: [record],
+        bytes: 0,
+        givenUp: false,
+      });
       if (this.#pendingTracks !== undefined) this.#segments.at(-1)?.records.unshift(this.#pendingTracks);
       this.#pendingTracks = undefined;
       this.#evict();
     } else if (record.type === "frame") {
       const segment = this.#find(record.frame.segment);
-      if (segment === undefined) return;
+      if (segment === undefined || segment.givenUp) return;
       segment.records.push(record);
       segment.bytes += record.frame.payload.byteLength;
       this.#bytes += record.frame.payload.byteLength;
       if (this.#bytes > RING_BYTES_MAX) this.#evict();
     } else if (record.type === "seal") {
-      this.#find(record.segment)?.records.push(record);
+      const segment = this.#find(record.segment);
+      if (segment?.givenUp === false) segment.records.push(record);
     }
   }
 
@@ -70,5 +79,12 @@ export class Ring {
     ) {
       this.#bytes -= this.#segments.shift()?.bytes ?? 0;
     }
+    const open = this.#segments[0];
+    if (this.#bytes <= RING_BYTES_MAX || open === undefined) return;
+    const kept = open.records.filter(({ type }) => type !== "frame" && type !== "seal");
+    open.records.splice(0, open.records.length, ...kept);
+    open.givenUp = true;
+    open.bytes = 0;
+    this.#bytes = 0;
   }
 }

@@ -10,6 +10,7 @@ import type { EndReason } from "#link/record.ts";
 import type { RawFrame, RawTrack } from "#media/frame.ts";
 import type { EncoderMetadata, PublishRequest, PublishSink, SessionEnd } from "#media/publish.ts";
 import type { TrackConfig } from "#media/track.ts";
+import type { GateCheckpoint } from "#timeline/checkpoint.ts";
 import { Gate } from "#timeline/gate.ts";
 import { type BroadcastHealth, KeyframeMeter, trackHealth, TrackMeter, warningsOf } from "./health.ts";
 import type { BroadcastSettings, RouterPorts } from "./ports.ts";
@@ -59,6 +60,8 @@ export class Broadcast {
   #sessionCount = 0;
   #graceEndsMs = Number.POSITIVE_INFINITY;
   #meteredMs: number;
+  /** When the last frame came in. */
+  #arrivedMs: number;
   #headMs = Number.NEGATIVE_INFINITY;
   #state: "live" | "interrupted" = "interrupted";
   #ended = false;
@@ -70,6 +73,7 @@ export class Broadcast {
     this.#ports = ports;
     this.#events = options.events;
     this.#meteredMs = ports.clock.nowMs();
+    this.#arrivedMs = this.#meteredMs;
     this.#gate = new Gate({
       settings: {
         stream: settings.stream,
@@ -79,7 +83,7 @@ export class Broadcast {
       },
       fence: options.fence,
       timelineId: options.timelineId,
-      checkpoint: ports.checkpoints.load(settings.stream),
+      checkpoint: this.#loadCheckpoint(),
       ports: {
         started: (hello) => {
           this.live = new LiveBroadcast(hello);
@@ -91,6 +95,15 @@ export class Broadcast {
         },
       },
     });
+  }
+
+  /** The stream's last checkpoint; one that is older than the grace belongs to a broadcast that is over. */
+  #loadCheckpoint(): GateCheckpoint | undefined {
+    const { checkpoints, clock } = this.#ports;
+    const checkpoint = checkpoints.load(this.stream);
+    if (checkpoint === undefined) return undefined;
+    const ageMs = clock.wallMs() - checkpoint.savedWallMs;
+    return ageMs > this.#settings.graceSeconds * 1000 ? { ...checkpoint, ended: true } : checkpoint;
   }
 
   /** Lets an encoder in. @throws Fault `STREAM_BUSY` while another one delivers. */
@@ -105,7 +118,7 @@ export class Broadcast {
           hint: "Stop the other encoder first; a silent one is replaced after two seconds.",
         });
       }
-      this.#end(current, "lost", nowMs);
+      this.#close(current, "lost", nowMs);
       current.expelled.abort(
         new Fault("STREAM_BUSY", `another encoder took over after ${TAKE_OVER_AFTER_MS} ms of silence`),
       );
@@ -139,7 +152,7 @@ export class Broadcast {
     this.#updateState(nowMs);
     if (nowMs - this.#headMs >= HEAD_EVERY_MS) {
       this.#headMs = nowMs;
-      const inputAgeMs = Math.round(nowMs - (this.#session?.arrivedMs ?? this.#meteredMs));
+      const inputAgeMs = Math.max(0, Math.round(nowMs - this.#arrivedMs));
       this.live?.publish({ type: "head", inputAgeMs });
     }
     const seconds = (nowMs - this.#meteredMs) / 1000;
@@ -158,10 +171,27 @@ export class Broadcast {
     const nowMs = this.#ports.clock.nowMs();
     const session = this.#session;
     this.#session = undefined;
-    this.#gate.end(why, nowMs);
+    try {
+      this.#gate.end(why, nowMs);
+    } catch (error) {
+      this.#tellFailure(error);
+      this.live?.publish({ type: "end", why });
+    }
     session?.expelled.abort(fault ?? new Fault("CONNECTION_LOST", `the broadcast ended (${why})`));
     this.#ports.observer.event("info", "broadcast.ended", { stream: this.stream, why });
     this.#events.ended();
+  }
+
+  /** A bug of ours: this broadcast ends, the others go on. */
+  fail(error: unknown): void {
+    if (this.#ended) return;
+    this.#tellFailure(error);
+    this.end("stopped", new Fault("INTERNAL", "a bug of ours ended the broadcast", { cause: error }));
+  }
+
+  #tellFailure(error: unknown): void {
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    this.#ports.observer.event("error", "broadcast.failed", { stream: this.stream, error: text });
   }
 
   /** Throws the encoder out; the broadcast waits for another one. */
@@ -240,11 +270,17 @@ export class Broadcast {
       frame: (frame: RawFrame, nowMs: number) => {
         if (!isCurrent()) return;
         session.arrivedMs = nowMs;
+        this.#arrivedMs = nowMs;
         session.meter.add(frame.payload.byteLength);
         this.#meter(frame.track).add(frame.payload.byteLength);
         if (frame.keyframe && frame.track.kind === "video" && frame.track.number === 0)
           this.#keyframes.keyframe(frame.dts);
-        this.#gate.frame(frame, nowMs, clock.wallMs());
+        try {
+          this.#gate.frame(frame, nowMs, clock.wallMs());
+        } catch (error) {
+          this.fail(error);
+          return;
+        }
         if (this.#state !== "live") this.#updateState(nowMs);
       },
       metadata: (values: EncoderMetadata) => {
@@ -257,6 +293,11 @@ export class Broadcast {
   }
 
   #end(session: Session, why: SessionEnd, nowMs: number): void {
+    this.#close(session, why, nowMs);
+    if (!this.#gate.started) this.end("stopped");
+  }
+
+  #close(session: Session, why: SessionEnd, nowMs: number): void {
     this.#session = undefined;
     this.#gate.closeSession(nowMs);
     this.#graceEndsMs = nowMs + this.#settings.graceSeconds * 1000;
@@ -266,7 +307,6 @@ export class Broadcast {
       why,
     });
     this.#updateState(nowMs);
-    if (!this.#gate.started) this.end("stopped");
   }
 
   #updateState(nowMs: number): void {

@@ -106,7 +106,6 @@ export class TrackMeter {
 export class KeyframeMeter {
   #last: number | undefined;
   #intervals: number[] = [];
-  #max = 0;
 
   /** A keyframe with this stamp, milliseconds. */
   keyframe(stampMs: number): void {
@@ -115,21 +114,19 @@ export class KeyframeMeter {
     if (interval <= 0) return;
     this.#intervals.push(interval);
     if (this.#intervals.length > INTERVALS_KEPT) this.#intervals.shift();
-    this.#max = Math.max(this.#max, interval);
   }
 
   /** A new session: the next distance would be no encoder's. */
   interrupt(): void {
     this.#last = undefined;
     this.#intervals = [];
-    this.#max = 0;
   }
 
   get interval(): KeyframeInterval | null {
     const last = this.#intervals.at(-1);
     if (last === undefined) return null;
     const average = this.#intervals.reduce((sum, value) => sum + value, 0) / this.#intervals.length;
-    return { last, average: Math.round(average), max: this.#max };
+    return { last, average: Math.round(average), max: Math.max(...this.#intervals) };
   }
 }
 

@@ -154,9 +154,7 @@ class RunningRouter implements Router {
     try {
       broadcast.tick(nowMs);
     } catch (error) {
-      const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-      this.#ports.observer.event("error", "broadcast.failed", { stream: broadcast.stream, error: text });
-      broadcast.end("stopped");
+      broadcast.fail(error);
     }
   }
 }
