@@ -255,11 +255,11 @@ test("ten thousand parked requests are released together by one part", async () 
   await using edge = await startEdgeUnderTest([window], { simulated: true });
   const rssBefore = process.memoryUsage().rss;
   const elapsedMs = await crowd(edge, window, { sessions: 100, each: 100 });
-  // The client's ten thousand streams live in this process too; the server's share is a fraction of either figure.
-  expect(elapsedMs).toBeLessThan(3_000);
+  // The client's ten thousand streams live in this process too; the server's share is a fraction of either figure. What it costs is `bench parked`'s.
+  expect(elapsedMs).toBeLessThan(20_000);
   expect(process.memoryUsage().rss - rssBefore).toBeLessThan(400_000_000);
   expect(edge.metrics.render()).toContain("grandstand_edge_released_requests_total 10000\n");
-});
+}, 60_000);
 
 test("a crowd over HTTP/2 with TLS gets the same", async () => {
   const window = onAir();
@@ -271,4 +271,4 @@ test("a crowd over HTTP/2 with TLS gets the same", async () => {
   });
   expect(response.status).toBe(200);
   await response.arrayBuffer();
-});
+}, 30_000);

@@ -174,27 +174,6 @@ describe("a page that is open before the broadcast", () => {
   }, 60_000);
 });
 
-describe("a broadcast in a format without a decoder", () => {
-  test("is told in words instead of a spinner", async () => {
-    const publisher = await startPublisher({
-      source: { kind: "test", width: 320, height: 180, codec: "hevc", videoBitrate: 300_000 },
-      urls: [`${platform.rtmp}/${OTHER_KEY}`],
-    });
-    const page = await browser.page();
-    try {
-      await untilOnAir(platform, "other");
-      await page.goto(`${platform.http}/watch/other`);
-      await eventually(15_000, "words about the decoder", async () =>
-        (await wordsOf(page)).includes("This browser cannot play the stream") ? true : undefined,
-      );
-      expect(await wordsOf(page)).toContain("no decoder");
-    } finally {
-      await page.close();
-      await publisher.close();
-    }
-  }, 45_000);
-});
-
 describe("the embed page", () => {
   test("plays in a frame of another site, which may ask it to wait for a tap", async () => {
     await untilOnAir(platform);
@@ -233,4 +212,25 @@ describe("a page without script", () => {
     expect(html).toContain('href="/watch/main"');
     expect(await (await fetch(`${platform.http}/watch/other`)).text()).toContain("Starts soon");
   });
+});
+
+describe("a broadcast in a format without a decoder", () => {
+  test("is told in words instead of a spinner", async () => {
+    const publisher = await startPublisher({
+      source: { kind: "test", width: 320, height: 180, codec: "hevc", videoBitrate: 300_000 },
+      urls: [`${platform.rtmp}/${OTHER_KEY}`],
+    });
+    const page = await browser.page();
+    try {
+      await untilOnAir(platform, "other");
+      await page.goto(`${platform.http}/watch/other`);
+      await eventually(15_000, "words about the decoder", async () =>
+        (await wordsOf(page)).includes("This browser cannot play the stream") ? true : undefined,
+      );
+      expect(await wordsOf(page)).toContain("no decoder");
+    } finally {
+      await page.close();
+      await publisher.close();
+    }
+  }, 45_000);
 });
