@@ -47,19 +47,59 @@ export function formatCheckpoint(checkpoint: GateCheckpoint): string {
   return JSON.stringify({ version: VERSION, ...checkpoint, tracks });
 }
 
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function areNumbers(value: Readonly<Record<string, unknown>>, keys: readonly string[]): boolean {
+  return keys.every((key) => typeof value[key] === "number" && Number.isFinite(value[key]) && value[key] >= 0);
+}
+
+/** Numbers that every checkpoint has, none below 0. */
+const NUMBERS = [
+  "savedWallMs",
+  "startedWallMs",
+  "segment",
+  "cutMicros",
+  "discontinuitySequence",
+  "partTargetMicros",
+  "windowMicros",
+] as const;
+
+function trackOf(value: unknown): Track {
+  if (!isObject(value) || !isObject(value["config"])) throw new TypeError("not a track");
+  const { config } = value;
+  const isVideo = config["kind"] === "video";
+  const sizes = isVideo ? ["width", "height"] : ["sampleRate", "channels", "samplesPerFrame"];
+  const texts = [value["name"], config["codec"], config["codecs"]];
+  if (!areNumbers(value, ["id", "timescale"]) || value["timescale"] === 0 || !areNumbers(config, sizes)) {
+    throw new TypeError("a track without its numbers");
+  }
+  if ((!isVideo && config["kind"] !== "audio") || !texts.every((text) => typeof text === "string")) {
+    throw new TypeError("a track without its names");
+  }
+  if (isVideo && !(isObject(config["pixelAspect"]) && areNumbers(config["pixelAspect"], ["num", "den"]))) {
+    throw new TypeError("a picture without its shape");
+  }
+  // What the gate and the init segment need of it was looked at above.
+  return { ...value, config: { ...config, record: bytesOf(config["record"]) } } as unknown as Track;
+}
+
 /** Reads {@link formatCheckpoint}'s text; `undefined` for anything that is not one of this version: the broadcast then starts anew. */
 export function parseCheckpoint(text: string): GateCheckpoint | undefined {
   try {
-    const value = JSON.parse(text) as GateCheckpoint & { version: unknown };
-    if (value.version !== VERSION || !Number.isSafeInteger(value.segment) || !Number.isSafeInteger(value.cutMicros))
+    const value: unknown = JSON.parse(text);
+    if (!isObject(value) || value["version"] !== VERSION || !areNumbers(value, NUMBERS)) return undefined;
+    const { timelineId, segment, cutMicros, ended, plan, tracks, gops } = value;
+    if (typeof timelineId !== "string" || !/^[0-9a-f]{16}$/.test(timelineId) || typeof ended !== "boolean")
       return undefined;
-    if (!/^[0-9a-f]{16}$/.test(value.timelineId) || !Number.isSafeInteger(value.discontinuitySequence))
+    if (!Number.isSafeInteger(segment) || !Number.isSafeInteger(cutMicros)) return undefined;
+    if (!isObject(plan) || !areNumbers(plan, ["durationMicros", "targetSeconds"]) || plan["targetSeconds"] === 0) {
       return undefined;
-    const tracks = value.tracks.map((track) => ({
-      ...track,
-      config: { ...track.config, record: bytesOf(track.config.record) } as TrackConfig,
-    }));
-    return { ...value, tracks };
+    }
+    if (!Array.isArray(tracks) || !Array.isArray(gops) || !gops.every((gop) => Number.isFinite(gop))) return undefined;
+    // Every field was looked at above.
+    return { ...value, tracks: tracks.map(trackOf) } as unknown as GateCheckpoint;
   } catch {
     // Whatever is wrong with it, the answer is the same: there is nothing to go on with.
     return undefined;
@@ -68,7 +108,18 @@ export function parseCheckpoint(text: string): GateCheckpoint | undefined {
 
 /** Whether two configurations need the same init segment: then a reconnected encoder goes on without a discontinuity. */
 export function sameConfig(a: TrackConfig, b: TrackConfig): boolean {
-  if (a.kind !== b.kind || a.codec !== b.codec || a.codecs !== b.codecs) return false;
-  if (a.record.byteLength !== b.record.byteLength) return false;
-  return a.record.every((byte, i) => byte === b.record[i]);
+  if (a.codec !== b.codec || a.codecs !== b.codecs || a.record.byteLength !== b.record.byteLength) return false;
+  return sameShape(a, b) && a.record.every((byte, i) => byte === b.record[i]);
+}
+
+/** What init segments state beside the record, which does not tell all of it for every codec: VP9's says nothing of the size. */
+function sameShape(a: TrackConfig, b: TrackConfig): boolean {
+  if (a.kind === "audio") return b.kind === "audio" && a.sampleRate === b.sampleRate && a.channels === b.channels;
+  if (b.kind === "audio" || a.width !== b.width || a.height !== b.height) return false;
+  if (a.pixelAspect.num !== b.pixelAspect.num || a.pixelAspect.den !== b.pixelAspect.den) return false;
+  const [x, y] = [a.colour, b.colour];
+  if (x === undefined || y === undefined) return x === y;
+  return (
+    x.primaries === y.primaries && x.transfer === y.transfer && x.matrix === y.matrix && x.fullRange === y.fullRange
+  );
 }
