@@ -49,24 +49,10 @@ export class SubscriberQueue implements LinkSubscription {
   /** Puts a record at the end. */
   push(record: LinkRecord): void {
     if (this.#over) return;
-    switch (record.type) {
-      case "frame":
-        this.#pushFrame(record);
-        break;
-      case "seal":
-        if (!this.#lost.has(record.track)) this.#add(record);
-        break;
-      case "head":
-        if (this.#endsWithHead) this.#records.pop();
-        this.#add(record);
-        this.#endsWithHead = true;
-        break;
-      case "cut":
-        this.#pushCut(record);
-        break;
-      default:
-        this.#add(record);
-    }
+    if (record.type === "frame") this.#pushFrame(record);
+    else if (record.type === "cut") this.#pushCut(record);
+    else if (record.type === "head") this.#pushHead(record);
+    else if (record.type !== "seal" || !this.#lost.has(record.track)) this.#add(record);
     if (record.type === "end") this.#over = true;
     this.#wake.notify();
   }
@@ -152,6 +138,12 @@ export class SubscriberQueue implements LinkSubscription {
 
   #lose(track: number, segment: number, index: number): void {
     if (!this.#lost.has(track)) this.#lost.set(track, { segment, index });
+  }
+
+  #pushHead(record: LinkRecord & { type: "head" }): void {
+    if (this.#endsWithHead) this.#records.pop();
+    this.#add(record);
+    this.#endsWithHead = true;
   }
 
   #pushCut(record: CutRecord): void {
