@@ -47,6 +47,8 @@ export interface PlatformOptions {
   /** Lines added to the configuration file. */
   readonly config?: string;
   readonly flags?: readonly string[];
+  /** An existing folder for its data; else a new one, which is removed at the end. */
+  readonly dataDir?: string;
   /** Command that runs the platform, such as `taskset -c 0`; it must replace itself (exec). */
   readonly prefix?: readonly string[];
 }
@@ -60,7 +62,8 @@ async function childPid(pid: number): Promise<number | undefined> {
 /** Starts the platform on free ports with a data folder of its own and waits until it is ready. */
 export async function startPlatform(options: PlatformOptions = {}): Promise<Platform> {
   const [httpPort, rtmpPort] = [await freePort(), await freePort()];
-  const dataDir = await mkdtemp(join(tmpdir(), "grandstand-e2e-"));
+  const folder = await mkdtemp(join(tmpdir(), "grandstand-e2e-"));
+  const dataDir = options.dataDir ?? folder;
   const adminToken = "e2e-admin-token-0123456789";
   const streams = { main: MAIN_KEY, ...options.streams };
   const yaml = [
@@ -69,7 +72,7 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Plat
     `adminToken: ${adminToken}`,
     options.config ?? "",
   ].join("\n");
-  const configPath = join(dataDir, "grandstand.yaml");
+  const configPath = join(folder, "grandstand.yaml");
   await writeFile(configPath, yaml);
   const flags = ["--http-port", String(httpPort), "--rtmp-port", String(rtmpPort), "--host", "127.0.0.1"];
   const args = [
@@ -109,7 +112,7 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Plat
       child.kill("SIGTERM");
       await within(15_000, "the platform to stop", ended).catch(() => child.kill("SIGKILL"));
     }
-    await rm(dataDir, { recursive: true, force: true });
+    await rm(folder, { recursive: true, force: true });
   };
   return {
     http,
