@@ -2,6 +2,8 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { parseAvcConfig } from "#media/codecs/avc.ts";
 import { FlvReader, FlvTagType } from "#media/containers/flv/flv-file.ts";
 import type { TrackConfig } from "#media/track.ts";
+import { startTool, type Tool } from "#test/e2e/platform.ts";
+import { LOAD_CORE } from "./measure.ts";
 
 /** Frames per second of a clip. */
 export const CLIP_RATE = 30;
@@ -36,6 +38,12 @@ export function makeClipFile(options: ClipOptions): ClipFile {
   const { exitCode, stderr } = Bun.spawnSync(["ffmpeg", "-v", "error", "-nostdin", ...picture, ...sound, ...output]);
   if (exitCode !== 0) throw new Error(`ffmpeg made no clip: ${stderr.toString()}`);
   return { path, [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }) };
+}
+
+/** Pushes a file in real time without encoding anything, so that the load core is free for load. */
+export function replay(url: string, path: string): Tool {
+  const args = ["-c", LOAD_CORE, "ffmpeg", "-v", "error", "-nostdin", "-re", "-stream_loop", "-1", "-i", path];
+  return startTool("taskset", [...args, "-c", "copy", "-f", "flv", url]);
 }
 
 /** A pre-encoded video: closed GOPs of two seconds at a constant frame rate. */

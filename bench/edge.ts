@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { eventually } from "#test/e2e/deadline.ts";
 import { fetchPlaylist } from "#test/e2e/media-playlist.ts";
-import { freePort, MAIN_KEY, startPlatform, startTool, type Platform, type Tool } from "#test/e2e/platform.ts";
-import { makeClipFile } from "./clip.ts";
-import { LOAD_CORE, makeCertificate, median, runWrk, SERVER_CORE, treeCpuSeconds } from "./measure.ts";
+import { freePort, MAIN_KEY, startPlatform, type Platform } from "#test/e2e/platform.ts";
+import { makeClipFile, replay } from "./clip.ts";
+import { makeCertificate, median, runWrk, SERVER_CORE, treeCpuSeconds } from "./measure.ts";
 import { type Peer, startNginx, startVarnish } from "./peers.ts";
 import type { Row } from "./table.ts";
 
@@ -49,12 +49,6 @@ async function newestSegment(platform: Platform): Promise<string> {
     fetchPlaylist(`${platform.http}/live/big/source/index.m3u8`),
   );
   return `/live/big/source/${facts.segments.at(-1)?.uri ?? ""}`;
-}
-
-/** Pushes a file in real time without encoding anything, so that the load core is free for load. */
-function replay(url: string, path: string): Tool {
-  const args = ["-c", LOAD_CORE, "ffmpeg", "-v", "error", "-nostdin", "-re", "-stream_loop", "-1", "-i", path];
-  return startTool("taskset", [...args, "-c", "copy", "-f", "flv", url]);
 }
 
 /** CPU seconds per second a process uses while nobody asks it for anything. */

@@ -1,12 +1,16 @@
+import { cpus } from "node:os";
 import { createConnection, type Socket } from "node:net";
 import { eventually, within } from "#test/e2e/deadline.ts";
 import { type PlaylistFacts, fetchPlaylist } from "#test/e2e/media-playlist.ts";
-import { MAIN_KEY, startEncoder, startPlatform } from "#test/e2e/platform.ts";
+import { MAIN_KEY, type Platform, startPlatform } from "#test/e2e/platform.ts";
+import { makeClipFile, replay } from "./clip.ts";
 import { cpuSecondsOf, LOAD_CORE, median, quantile, SERVER_CORE } from "./measure.ts";
 import type { Row } from "./table.ts";
 
 const PARKED = 10_000;
 const RELEASES = 5;
+/** Releases tried: one that comes before everybody waits does not count. */
+const ROUNDS_MAX = 20;
 const REACH_MS = 300;
 
 /** A bare HTTP/1.1 client: the load must cost less than what it measures. */
@@ -57,13 +61,23 @@ class Waiter {
   }
 }
 
-/** Waits until the server says that everybody waits: a request still on its way would be answered late by nobody's fault. */
-async function untilParked(http: string, token: string): Promise<void> {
-  await eventually(10_000, "10,000 requests to be parked", async () => {
-    const answer = await fetch(`${http}/metrics`, { headers: { authorization: `Bearer ${token}` } });
+/** Whether everybody waits at the server before the first is answered: a request still on its way would be answered late by nobody's fault. */
+async function allParked(platform: Platform, asked: Promise<unknown>): Promise<boolean> {
+  let isOver = false;
+  void asked.then(() => (isOver = true));
+  return eventually(30_000, "10,000 requests to be parked", async () => {
+    if (isOver) return false;
+    const answer = await fetch(`${platform.http}/metrics`, {
+      headers: { authorization: `Bearer ${platform.adminToken}` },
+    });
     const value = /^grandstand_edge_parked_requests (\d+)$/m.exec(await answer.text())?.[1];
     return Number(value) >= PARKED ? true : undefined;
   });
+}
+
+/** Ties this process and its threads to a core, or to all of `cores`. */
+function pin(cores: string): void {
+  Bun.spawnSync(["taskset", "-apc", cores, String(process.pid)]);
 }
 
 function nextSegment(facts: PlaylistFacts): number {
@@ -74,7 +88,8 @@ function nextSegment(facts: PlaylistFacts): number {
 export async function benchParked(): Promise<Row[]> {
   const limits = "limits: { connections: 20000, connectionsPerAddress: 20000, parkedRequests: 20000 }";
   await using platform = await startPlatform({ prefix: ["taskset", "-c", SERVER_CORE], config: limits });
-  await using _encoder = startEncoder({ url: `${platform.rtmp}/${MAIN_KEY}`, prefix: ["taskset", "-c", LOAD_CORE] });
+  using clip = makeClipFile({ videoBitrate: 1_500_000, seconds: 20, audio: true });
+  await using _encoder = replay(`${platform.rtmp}/${MAIN_KEY}`, clip.path);
   const playlist = `${platform.http}/live/main/source/index.m3u8`;
   await eventually(20_000, "a playlist", () => fetchPlaylist(playlist));
   const waiters: Waiter[] = [];
@@ -83,23 +98,27 @@ export async function benchParked(): Promise<Row[]> {
   }
   const spreads: number[] = [];
   const clientCpuMs: number[] = [];
-  for (let round = 0; round < RELEASES; round++) {
+  pin(LOAD_CORE);
+  for (let round = 0; spreads.length < RELEASES && round < ROUNDS_MAX; round++) {
     const facts = await eventually(5000, "a playlist", () => fetchPlaylist(playlist));
     const path = `/live/main/source/index.m3u8?_HLS_msn=${nextSegment(facts)}&_HLS_part=0`;
     const asked = Promise.all(waiters.map((waiter) => waiter.ask(path)));
-    await untilParked(platform.http, platform.adminToken);
+    const counts = await allParked(platform, asked);
     const before = cpuSecondsOf(process.pid);
     const answers = await within(30_000, "10,000 answers", asked);
+    if (!counts) continue;
     clientCpuMs.push((cpuSecondsOf(process.pid) - before) * 1000);
     spreads.push(quantile(answers, 1) - quantile(answers, 0));
   }
+  pin(`0-${cpus().length - 1}`);
   for (const waiter of waiters) waiter.close();
+  if (spreads.length === 0) throw new Error("the part always came before everybody waited: this machine is too busy");
   const figure = median(spreads);
   console.log(`parked: the client itself used ${median(clientCpuMs).toFixed(0)} ms of CPU while it was answered`);
   return [
     {
       what: "10,000 parked playlist requests released by one part, first answer to last",
-      figure: `${figure.toFixed(0)} ms (worst of ${RELEASES}: ${quantile(spreads, 1).toFixed(0)} ms)`,
+      figure: `${figure.toFixed(0)} ms (worst of ${spreads.length}: ${quantile(spreads, 1).toFixed(0)} ms)`,
       reach: `≤ ${REACH_MS} ms`,
       ok: figure <= REACH_MS,
     },
