@@ -295,8 +295,8 @@ export const UPDATE_RULES: readonly PlaylistRule[] = [
       if (previous === undefined || target === undefined || partAddedAtMs === undefined || current.endList) return;
       const added = addedParts(current, previous).length;
       const gapMs = atMs - partAddedAtMs;
-      // A held answer comes when the first new part is there; one that was waiting for us may have gathered several.
-      const targets = wasHeld(sentAtMs, atMs) ? 1 : added;
+      // A held answer comes when the first new part is there; one that was waiting for us may have gathered several, and the next may be due now.
+      const targets = wasHeld(sentAtMs, atMs) ? 1 : added + 1;
       if (added > 0 && gapMs > targets * target * 1000 + slackMs) {
         const edge = edgeOf(current);
         yield `the part after ${Math.round(gapMs)} ms is late (now at ${edge.msn}.${edge.part}, target ${target} s)`;
