@@ -159,6 +159,25 @@ test("the manifest lists a growing segment while lengths are regular only, and t
   expect([...growing]).toEqual([1, 2, 3, 4, 10, 11]);
 });
 
+test("a segment that grows is not announced where cuts had to be made between keyframes", () => {
+  const keyframes = [0, 250, 500];
+  const cuts = keyframes.flatMap((frame) => [frame, frame + 70, frame + 140, frame + 210]);
+  const window = new BroadcastWindow(testHello());
+  let announced = 0;
+  for (const record of irregularRecords(cuts)) {
+    const isBetween =
+      record.type === "frame" && !keyframes.includes(cuts[record.frame.segment - TEST_FIRST_SEGMENT] ?? 0);
+    if (isBetween) window.apply({ type: "frame", frame: { ...record.frame, flags: FrameFlag.CUT } });
+    else window.apply(record);
+    const [video] = window.tracks;
+    const last = video?.segments.at(-1);
+    if (video === undefined || last === undefined || last.sealed || last.number < TEST_FIRST_SEGMENT + 2) continue;
+    if (announcedTicks(window, video, last) !== undefined) announced++;
+  }
+  expect(window.tracks[0]?.segments.length).toBeGreaterThan(8);
+  expect(announced).toBe(0);
+});
+
 /** Begin of every segment of the first timeline. */
 function timelineStarts(manifest: string): string[] {
   const starts: string[] = [];

@@ -49,6 +49,7 @@ function usualLength(track: WindowTrack, number: number, parameters: WindowParam
   let shortest = Number.POSITIVE_INFINITY;
   let longest = 0;
   let count = 0;
+  let independent = true;
   for (let n = number - 1; n >= track.firstListedSegment && n >= number - HISTORY_SEGMENTS; n--) {
     const segment = at(track, n);
     if (segment === undefined || segment.gap || !segment.sealed) continue;
@@ -56,6 +57,7 @@ function usualLength(track: WindowTrack, number: number, parameters: WindowParam
     if (count === 0) newest = micros;
     shortest = Math.min(shortest, micros);
     longest = Math.max(longest, micros);
+    independent &&= segment.independent;
     count++;
   }
   if (count === 0) return { micros: nominal, announceable: false };
@@ -63,7 +65,8 @@ function usualLength(track: WindowTrack, number: number, parameters: WindowParam
   const proven = count > 1 || Math.abs(newest - nominal) <= ANNOUNCED_TOLERANCE_MICROS;
   return {
     micros: spread <= CUT_TOLERANCE_MICROS ? newest : undefined,
-    announceable: proven && spread <= ANNOUNCED_TOLERANCE_MICROS,
+    // Where cuts had to be made between keyframes, equal lengths only last until the next keyframe comes.
+    announceable: proven && independent && spread <= ANNOUNCED_TOLERANCE_MICROS,
   };
 }
 
