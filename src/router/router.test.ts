@@ -397,7 +397,7 @@ test("a wall clock that is set anew while on air changes nothing", async () => {
 test("closing ends every broadcast and every session", async () => {
   const stage = await Stage.open();
   const encoder = stage.open();
-  await encoder.run(2);
+  await encoder.run(3);
   const subscription = stage.router.find("main")?.subscribe({ name: "test", from: "live" });
   await stage.router.close();
   expect(encoder.sink.expelled.aborted).toBe(true);

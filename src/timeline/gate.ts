@@ -97,7 +97,7 @@ export class Gate {
     this.closeSession(nowMs);
     this.#session = {
       unwrapper: new TimestampUnwrapper(),
-      start: new StartRule(),
+      start: new StartRule({ measuresGop: !this.started && !this.timeline.series.knowsGops }),
       clock: undefined,
       startMicros: 0,
     };
@@ -176,16 +176,18 @@ export class Gate {
   #tryBegin(session: Session, nowMs: number, wallMs: number): void {
     const ready = session.start.ready(nowMs);
     if (ready === undefined) return;
-    const { leader, frames } = ready;
+    const { leader, frames, gopMicros } = ready;
     this.counters.dropped += session.start.takeDropped();
     if (this.started) {
       session.startMicros = onTick(this.#landing(leader.nowMs));
       for (const { raw, config } of session.start.tracks) this.timeline.adopt({ raw, config }, nowMs);
     } else {
-      this.#anchorMicros = onTick(this.timeline.beginning(Math.round(wallMs * 1000)));
+      const startWallMs = wallMs - (nowMs - leader.nowMs);
+      this.#anchorMicros = onTick(this.timeline.series.beginning(Math.round(startWallMs * 1000)));
       this.#anchorMs = leader.nowMs;
       session.startMicros = this.#anchorMicros;
-      this.timeline.begin(session.start.tracks, session.startMicros, wallMs);
+      if (gopMicros !== undefined) this.timeline.series.expectGop(gopMicros);
+      this.timeline.begin(session.start.tracks, session.startMicros, startWallMs);
     }
     const clock = this.#anchor(session, leader, nowMs);
     for (const { raw, stampMs, nowMs: arrivedMs } of frames) this.#take(session, clock, raw, stampMs, arrivedMs);

@@ -14,7 +14,7 @@ const ENDED_AHEAD_MICROS_MAX = 3_600_000_000;
 /** The segments of a timeline: its identity, their plan, their numbers, and the newest cuts, as many as the slowest track still needs. */
 export class SegmentSeries {
   readonly timelineId: string;
-  readonly plan: SegmentPlan;
+  plan: SegmentPlan;
   /** What this timeline goes on with. */
   readonly resumed: GateCheckpoint | undefined;
   readonly partTargetMicros: number;
@@ -43,6 +43,16 @@ export class SegmentSeries {
     this.#discontinuitySequence = this.resumed?.discontinuitySequence ?? 0;
     this.partTargetMicros = this.resumed?.partTargetMicros ?? settings.partTargetMicros;
     this.#windowMicros = this.resumed?.windowMicros ?? settings.windowMicros;
+  }
+
+  /** Whether it is known how far this stream's keyframes are apart. */
+  get knowsGops(): boolean {
+    return this.resumed !== undefined || (this.#before?.gops.length ?? 0) > 0;
+  }
+
+  /** Keyframes are `micros` apart: the plan is made for that. Before {@link begin}. */
+  expectGop(micros: number): void {
+    this.plan = planSegments(this.#settings.segmentMicros, [micros]);
   }
 
   /** Where the timeline may begin if it is `micros` now: after everything its predecessor can have issued. */

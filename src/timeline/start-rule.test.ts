@@ -14,7 +14,7 @@ function frame(track: RawTrack, ms: number, keyframe = true): PendingFrame {
 }
 
 function ruleWith(...tracks: RawTrack[]): StartRule {
-  const rule = new StartRule();
+  const rule = new StartRule({ measuresGop: false });
   for (const track of tracks) rule.configure(track, track.kind === "video" ? videoConfig() : audioConfig());
   return rule;
 }
@@ -93,5 +93,23 @@ describe("before a session begins", () => {
     rule.keep(frame(VIDEO, 0));
     expect(rule.abandon()).toBe(1);
     expect(rule.abandon()).toBe(0);
+  });
+
+  test("with its second keyframe where the distance must be measured, and with a guess after four seconds", () => {
+    const rule = new StartRule({ measuresGop: true });
+    rule.configure(VIDEO, videoConfig());
+    rule.configure(AUDIO, audioConfig());
+    rule.keep(frame(VIDEO, 0));
+    rule.keep(frame(VIDEO, 33, false));
+    expect(rule.ready(11_999)).toBeUndefined();
+    rule.keep(frame(VIDEO, 2000));
+    expect(rule.ready(12_000)).toMatchObject({ gopMicros: 2_000_000, leader: { stampMs: 0 } });
+
+    const slow = new StartRule({ measuresGop: true });
+    slow.configure(VIDEO, videoConfig());
+    slow.configure(AUDIO, audioConfig());
+    slow.keep(frame(VIDEO, 0));
+    expect(slow.ready(13_999)).toBeUndefined();
+    expect(slow.ready(14_000)?.gopMicros).toBeGreaterThan(8_000_000);
   });
 });

@@ -11,6 +11,10 @@ const ANNOUNCED_WAIT_MS = 3000;
 const EARLY_MS = 500;
 /** Rounding of stamps: frames of several tracks that belong together differ by less, milliseconds. */
 const ROUNDING_MS = 2;
+/** How long the second keyframe is waited for where its distance must be measured, milliseconds. */
+const SECOND_KEYFRAME_MS = 4000;
+/** Distance assumed when none came by then, microseconds: what encoders do that were told nothing, 250 frames. */
+const LONG_GOP_MICROS = 8_400_000;
 /** Bytes kept while a session has not begun. Full: it begins with what is there. */
 const PENDING_BYTES_MAX = 33_554_432;
 
@@ -37,11 +41,23 @@ function announces(metadata: EncoderMetadata | undefined, kind: RawTrack["kind"]
   );
 }
 
+/** What a session begins with. */
+export interface SessionStart {
+  /** The leading track's first frame; a keyframe. */
+  readonly leader: PendingFrame;
+  /** All frames, that one among them. */
+  readonly frames: readonly PendingFrame[];
+  /** Distance of the first two keyframes, microseconds, or what is assumed for it; `undefined` where it was not to be measured. */
+  readonly gopMicros: number | undefined;
+}
+
 /**
  * When a session's first frames are let through: with the first keyframe, once the parameters of picture and sound are known or their absence is.
- * Frames are kept until then.
+ * Where nobody knows yet how far the encoder's keyframes are apart, with the second one: the target duration is chosen by their distance and cannot
+ * change later, and a first playlist needs a whole segment in any case. Frames are kept until then.
  */
 export class StartRule {
+  readonly #measuresGop: boolean;
   /** The session's tracks, in the order in which they were announced. */
   readonly tracks: AnnouncedTrack[] = [];
   metadata: EncoderMetadata | undefined;
@@ -50,6 +66,11 @@ export class StartRule {
   #firstMs: number | undefined;
   /** Frames that came before the first keyframe and cannot be used. */
   #dropped = 0;
+
+  /** @param options.measuresGop Wait for the second keyframe. */
+  constructor(options: { readonly measuresGop: boolean }) {
+    this.#measuresGop = options.measuresGop;
+  }
 
   /** Parameters of a track, new or changed. */
   configure(raw: RawTrack, config: TrackConfig): void {
@@ -95,7 +116,7 @@ export class StartRule {
   }
 
   /** The frames to begin with, the leading track's keyframe among them; `undefined` while it is too early. */
-  ready(nowMs: number): { readonly leader: PendingFrame; readonly frames: readonly PendingFrame[] } | undefined {
+  ready(nowMs: number): SessionStart | undefined {
     if (this.#firstMs === undefined) return undefined;
     const waitedMs = this.#pendingBytes > PENDING_BYTES_MAX ? Number.POSITIVE_INFINITY : nowMs - this.#firstMs;
     const leader = this.#leader();
@@ -103,7 +124,9 @@ export class StartRule {
     const sound = this.#pending.find(({ raw }) => raw.track.kind === "audio");
     if (picture !== undefined) {
       const complete = this.#has("audio") || announces(this.metadata, "audio") === false || waitedMs >= WAIT_MS;
-      return complete ? this.#begin(picture) : undefined;
+      if (!complete) return undefined;
+      const gopMicros = this.#measuresGop ? this.#gopMicros(picture, waitedMs) : undefined;
+      return this.#measuresGop && gopMicros === undefined ? undefined : this.#begin(picture, gopMicros);
     }
     if (sound === undefined) return undefined;
     const announced = announces(this.metadata, "video");
@@ -132,7 +155,16 @@ export class StartRule {
     return false;
   }
 
-  #begin(leader: PendingFrame): { leader: PendingFrame; frames: PendingFrame[] } {
+  /** Distance from the first keyframe to the second; `undefined` while it is worth waiting for. */
+  #gopMicros(first: PendingFrame, waitedMs: number): number | undefined {
+    const { track } = first.raw;
+    const second = this.#pending.findLast(({ raw }) => raw.keyframe && sameTrack(raw.track, track));
+    const micros = second === undefined ? 0 : (second.stampMs - first.stampMs) * 1000;
+    if (micros > 0) return micros;
+    return waitedMs >= SECOND_KEYFRAME_MS ? LONG_GOP_MICROS : undefined;
+  }
+
+  #begin(leader: PendingFrame, gopMicros?: number): SessionStart {
     const start = this.#pending.indexOf(leader);
     const frames = this.#pending.filter(
       ({ raw, nowMs, stampMs }, i) =>
@@ -142,6 +174,6 @@ export class StartRule {
     this.#dropped += this.#pending.length - frames.length;
     this.#pending = [];
     this.#pendingBytes = 0;
-    return { leader, frames };
+    return { leader, frames, gopMicros };
   }
 }

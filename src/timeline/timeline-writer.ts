@@ -45,37 +45,33 @@ export class TimelineWriter implements LaneSink {
   readonly lanes: Lane[] = [];
   leader: Lane | undefined;
   readonly #ports: TimelinePorts;
-  readonly #series: SegmentSeries;
+  /** Identity, plan and numbers of the segments. */
+  readonly series: SegmentSeries;
   readonly #stamping: Stamping;
   /** Lanes that exist from the next cut on. */
   readonly #joining: Lane[] = [];
 
   constructor(options: TimelineOptions) {
     this.#ports = options.ports;
-    this.#series = new SegmentSeries(options);
-    this.#stamping = new Stamping(this.#series, this.counters, this.gops);
+    this.series = new SegmentSeries(options);
+    this.#stamping = new Stamping(this.series, this.counters, this.gops);
   }
 
   /** When the broadcast began, milliseconds since the Unix epoch. */
   get startedWallMs(): number {
-    return this.#series.startedWallMs;
+    return this.series.startedWallMs;
   }
 
   /** Number of the newest segment. */
   get segment(): number {
-    return this.#series.number;
+    return this.series.number;
   }
 
   /** Stream time that nothing may begin before, microseconds: everything issued lies earlier. */
   get floorMicros(): number {
-    let floor = this.#series.startMicros;
+    let floor = this.series.startMicros;
     for (const lane of this.lanes) floor = Math.max(floor, lane.endMicros ?? 0);
     return floor;
-  }
-
-  /** Where the timeline may begin if it is `micros` now: after everything its predecessor can have issued. */
-  beginning(micros: number): number {
-    return this.#series.beginning(micros);
   }
 
   /** The lane of an encoder's track. */
@@ -99,14 +95,14 @@ export class TimelineWriter implements LaneSink {
     assert(this.leader === undefined, "a timeline begins once");
     let discontinuity = false;
     for (const { raw, config } of announced) {
-      const known = this.#series.resumed?.tracks.find((track) => track.name === trackName(raw));
+      const known = this.series.resumed?.tracks.find((track) => track.name === trackName(raw));
       if (known !== undefined && !sameConfig(known.config, config)) discontinuity = true;
       this.lanes.push(new Lane(raw, this.#track(raw, config, known), this));
     }
     this.leader = this.#chooseLeader();
-    this.#series.begin(startMicros, wallMs, discontinuity);
+    this.series.begin(startMicros, wallMs, discontinuity);
     this.#save(startMicros, false);
-    this.#ports.started(this.#series.hello(this.#tracks));
+    this.#ports.started(this.series.hello(this.#tracks));
     this.#announceCut(startMicros, discontinuity);
     for (const lane of this.lanes) lane.segment = this.segment;
   }
@@ -139,10 +135,10 @@ export class TimelineWriter implements LaneSink {
     const start = unit.micros + unit.offsetMicros + lateMicros;
     if (lane.video !== undefined) {
       if (!leader.open) this.#stamping.fill(leader, start, true);
-      return Math.max(0, CUT_DISTANCE_MICROS_MIN - this.#series.sinceCut(start));
+      return Math.max(0, CUT_DISTANCE_MICROS_MIN - this.series.sinceCut(start));
     }
     if (!this.#stamping.joinSound(lane, start)) return 0;
-    while (this.#series.sinceCut(lane.endMicros ?? start) < CUT_DISTANCE_MICROS_MIN && lane.silence(1) > 0)
+    while (this.series.sinceCut(lane.endMicros ?? start) < CUT_DISTANCE_MICROS_MIN && lane.silence(1) > 0)
       this.counters.silent++;
     return Math.max(0, (lane.endMicros ?? start) - start);
   }
@@ -197,7 +193,7 @@ export class TimelineWriter implements LaneSink {
     if (frontier === undefined) return;
     for (const lane of this.lanes) {
       if (lane === this.leader || lane.waiting.length > 0) continue;
-      const lag = frontier - (lane.endMicros ?? this.#series.originOf(lane));
+      const lag = frontier - (lane.endMicros ?? this.series.originOf(lane));
       const isSilent = nowMs - lane.arrivedMs >= FOLLOWER_PATIENCE_MS;
       if (lag <= FILL_MARGIN_MICROS || (!isSilent && lag <= LAG_MICROS_MAX)) continue;
       lane.close();
@@ -234,14 +230,14 @@ export class TimelineWriter implements LaneSink {
     }
     for (const lane of this.#joining) this.counters.dropped += lane.next.clear();
     // A process that stops may be followed by one that goes on; every other end is final.
-    this.#save(this.#series.newestCut?.startMicros ?? 0, why !== "shutdown");
+    this.#save(this.series.newestCut?.startMicros ?? 0, why !== "shutdown");
     this.#ports.emit({ type: "end", why });
   }
 
   stamped(lane: Lane, unit: Unit, dts: number, ptsOffset: number, duration: number): void {
     if (this.leads(lane)) this.#lead(lane, unit, dts, duration);
     else this.#moveTo(lane, lane.video !== undefined && unit.keyframe ? dts + Math.floor(duration / 2) : dts);
-    const frame = lane.frame(unit, dts, ptsOffset, duration, this.#series.cutOf(lane.segment));
+    const frame = lane.frame(unit, dts, ptsOffset, duration, this.series.cutOf(lane.segment));
     this.#ports.emit({ type: "frame", frame });
   }
 
@@ -268,7 +264,7 @@ export class TimelineWriter implements LaneSink {
 
   /** Whether a unit can join the newest segment without making it too long, wherever the leading track cuts. */
   #fits(lane: Lane, unit: Unit): boolean {
-    return this.#series.sinceCut(lane.startOf(unit)) + unit.durationMicros <= segmentMicrosMax(this.#series.plan);
+    return this.series.sinceCut(lane.startOf(unit)) + unit.durationMicros <= segmentMicrosMax(this.series.plan);
   }
 
   get #tracks(): Track[] {
@@ -285,7 +281,7 @@ export class TimelineWriter implements LaneSink {
   #track(raw: RawTrack, config: TrackConfig, before: Track | undefined): Track {
     let highest = -1;
     for (const { track } of [...this.lanes, ...this.#joining]) highest = Math.max(highest, track.id);
-    for (const track of this.#series.resumed?.tracks ?? []) highest = Math.max(highest, track.id);
+    for (const track of this.series.resumed?.tracks ?? []) highest = Math.max(highest, track.id);
     return trackOf(raw, config, before?.id ?? highest + 1, before?.timescale);
   }
 
@@ -296,14 +292,14 @@ export class TimelineWriter implements LaneSink {
     const micros = ticksToMicros(dts, timescale);
     const isPicture = lane.video !== undefined;
     if (keyframe && !filler && isPicture) this.gops.keyframe(micros);
-    const since = micros - (this.#series.newestCut?.startMicros ?? micros);
+    const since = micros - (this.series.newestCut?.startMicros ?? micros);
     let decision: CutDecision = "none";
     const mustCut = lane.pendingConfig !== undefined || lane !== this.leader;
     const changes = keyframe && !filler && this.#changesWith(lane) && (mustCut || since >= CUT_DISTANCE_MICROS_MIN);
     if (changes) decision = "independent";
     else if (since > 0 && !this.#isAboutToCut(lane)) {
       decision = decideCut({
-        plan: this.#series.plan,
+        plan: this.series.plan,
         keyframe,
         sinceCutMicros: since,
         frameMicros: ticksToMicros(duration, timescale),
@@ -320,7 +316,7 @@ export class TimelineWriter implements LaneSink {
     if (changes) {
       for (const lane of this.lanes) if (lane.pendingConfig !== undefined) this.#finish(lane, by, micros);
     }
-    this.#series.next(discontinuity);
+    this.series.next(discontinuity);
     this.counters.cuts++;
     if (decision === "dependent") this.counters.dependentCuts++;
     if (changes) this.#change(micros);
@@ -372,14 +368,14 @@ export class TimelineWriter implements LaneSink {
   #announceCut(micros: number, discontinuity: boolean): void {
     let needed = this.segment;
     for (const lane of this.lanes) if (lane.segment >= 0) needed = Math.min(needed, lane.segment);
-    this.#series.announce(micros, discontinuity, needed);
+    this.series.announce(micros, discontinuity, needed);
   }
 
   /** A follower moves on to the segment that contains `dts`; shares it leaves are sealed. */
   #moveTo(lane: Lane, dts: number): void {
-    if (lane.segment < 0) lane.segment = this.#series.oldestCut?.segment ?? this.segment;
+    if (lane.segment < 0) lane.segment = this.series.oldestCut?.segment ?? this.segment;
     for (;;) {
-      const next = this.#series.cutOf(lane.segment + 1);
+      const next = this.series.cutOf(lane.segment + 1);
       if (next === undefined || !lane.isAtOrAfter(next, dts)) return;
       this.#seal(lane);
       lane.segment++;
@@ -393,6 +389,6 @@ export class TimelineWriter implements LaneSink {
   }
 
   #save(cutMicros: number, ended: boolean): void {
-    this.#series.save(cutMicros, ended, this.#tracks, this.gops.distances);
+    this.series.save(cutMicros, ended, this.#tracks, this.gops.distances);
   }
 }
