@@ -194,7 +194,7 @@ describe("whatever encoders send", () => {
       try {
         randomBroadcast(random);
       } catch (error) {
-        throw new Error(`seed ${seed}: ${error instanceof Error ? error.stack : String(error)}`);
+        throw new Error(`seed ${seed}: ${String(error)}`, { cause: error });
       }
     }
     expect(runs).toBeGreaterThan(20);

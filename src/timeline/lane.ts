@@ -29,6 +29,9 @@ export interface LaneSink {
   stamped(lane: Lane, unit: Unit, dts: number, ptsOffset: number, duration: number): void;
 }
 
+/** Shortest picture that is repeated by itself before the encoder's next one, ticks: 20 ms. */
+const PICTURE_TICKS_MIN = 1800;
+
 /**
  * One track of a timeline on its way through the gate: its stamper, its place among the segments, and what fills its holes.
  * A lane lives as long as its timeline, across sessions of the encoder.
@@ -147,7 +150,9 @@ export class Lane implements VideoSink<Unit> {
     const step = Math.max(1, microsToTicks(stepMicros, VIDEO_TIMESCALE));
     let pictures = 0;
     while (video.nextDts + step <= end) {
-      video.fill(video.nextDts + step, filler);
+      const next = video.nextDts + step;
+      // A little that is left over belongs to the picture before: it must not begin a segment by itself.
+      video.fill(exact && end - next < PICTURE_TICKS_MIN ? end : next, filler);
       pictures++;
     }
     if (!exact || video.nextDts >= end) return pictures;

@@ -25,6 +25,8 @@ const LEADER_PATIENCE_MS = 300;
 const FOLLOWER_PATIENCE_MS = 1000;
 /** How far a track may lag behind the leading one while it delivers, microseconds. */
 const LAG_MICROS_MAX = 4_000_000;
+/** What rounding to ticks of picture may take from a distance, microseconds. */
+const TICK_MICROS = 10;
 /** How far behind the leading track filling ends, microseconds: what comes back late is then still used. */
 const FILL_MARGIN_MICROS = 200_000;
 
@@ -131,7 +133,8 @@ export class TimelineWriter implements LaneSink {
    */
   delayForCut(lane: Lane, unit: Unit, lateMicros: number): number {
     const { leader } = this;
-    if (leader === undefined || (lane.pendingConfig === undefined && lane === leader)) return 0;
+    const joins = lane.video !== undefined && this.#joining.length > 0;
+    if (leader === undefined || (lane.pendingConfig === undefined && lane === leader && !joins)) return 0;
     const start = unit.micros + unit.offsetMicros + lateMicros;
     if (lane.video !== undefined) {
       if (!leader.open) this.#stamping.fill(leader, start, true);
@@ -295,7 +298,8 @@ export class TimelineWriter implements LaneSink {
     const since = micros - (this.series.newestCut?.startMicros ?? micros);
     let decision: CutDecision = "none";
     const mustCut = lane.pendingConfig !== undefined || lane !== this.leader;
-    const changes = keyframe && !filler && this.#changesWith(lane) && (mustCut || since >= CUT_DISTANCE_MICROS_MIN);
+    const changes =
+      keyframe && !filler && this.#changesWith(lane) && (mustCut || since >= CUT_DISTANCE_MICROS_MIN - TICK_MICROS);
     if (changes) decision = "independent";
     else if (since > 0 && !this.#isAboutToCut(lane)) {
       decision = decideCut({
