@@ -84,6 +84,25 @@ export interface StreamHealth {
   readonly segments: number;
 }
 
+/** A key as lists show it: nothing of it opens a door. */
+export interface KeyInfo {
+  /** Names the key when it is revoked. */
+  readonly id: string;
+  readonly createdAtMs: number;
+  /** Refused from then on; absent: valid until it is replaced. */
+  readonly expiresAtMs?: number;
+}
+
+/** How a stream is written, every setting with its value. */
+export interface EffectiveSettings {
+  readonly latency: "lowest" | "low" | "normal";
+  readonly segmentSeconds: number;
+  /** Part target, milliseconds; 0: no parts. */
+  readonly partMs: number;
+  /** How long a broadcast waits for its encoder to come back, seconds. */
+  readonly graceSeconds: number;
+}
+
 /** A stream as its operator sees it. */
 export interface AdminStream {
   readonly name: string;
@@ -91,6 +110,12 @@ export interface AdminStream {
   readonly createdMs: number;
   /** `file`: declared in the configuration file, and changed there. */
   readonly managedBy: "file" | "platform";
+  /** What the stream decides for itself; the rest is the platform's. */
+  readonly settings: Partial<EffectiveSettings>;
+  /** What the next broadcast uses. */
+  readonly effectiveSettings: EffectiveSettings;
+  /** The keys that are valid now, the latest last. */
+  readonly keys: readonly KeyInfo[];
   /** `null` while nothing is on air. */
   readonly health: StreamHealth | null;
 }
@@ -111,6 +136,8 @@ export interface AdminStreamsAnswer {
 export interface NewKeyAnswer {
   readonly stream: AdminStream;
   readonly key: string;
+  /** Its id, as {@link KeyInfo.id}. */
+  readonly keyId: string;
   readonly ingest: IngestAnswer;
 }
 

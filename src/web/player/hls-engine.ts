@@ -45,6 +45,8 @@ export class HlsEngine implements Engine {
   #baseSeconds: number | undefined;
   #extraSeconds = 0;
   #gaveWayMs = 0;
+  /** What the viewer chose: it outlives the instance that plays. */
+  #chosen = -1;
 
   constructor(options: { video: HTMLVideoElement; url: string; listener: EngineListener }) {
     this.#video = options.video;
@@ -94,7 +96,10 @@ export class HlsEngine implements Engine {
   }
 
   #listen(hls: Hls, { Events, ErrorTypes, ErrorDetails }: HlsClass, signal: AbortSignal): void {
-    hls.on(Events.MANIFEST_PARSED, () => this.#listener.changed());
+    hls.on(Events.MANIFEST_PARSED, () => {
+      if (this.#chosen >= 0 && this.#chosen < hls.levels.length) hls.nextLevel = this.#chosen;
+      this.#listener.changed();
+    });
     hls.on(Events.LEVEL_SWITCHED, () => this.#listener.changed());
     let lastSn: number | undefined;
     hls.on(Events.LEVEL_LOADED, (_, { details }) => {
@@ -188,7 +193,7 @@ export class HlsEngine implements Engine {
   }
 
   chosen(): number {
-    return this.#hls === undefined || this.#hls.autoLevelEnabled ? -1 : this.#hls.nextLevel;
+    return this.#chosen;
   }
 
   playing(): number {
@@ -196,8 +201,8 @@ export class HlsEngine implements Engine {
   }
 
   choose(index: number): void {
-    if (this.#hls === undefined) return;
-    this.#hls.nextLevel = index;
+    this.#chosen = index;
+    if (this.#hls !== undefined) this.#hls.nextLevel = index;
     this.#listener.changed();
   }
 }
