@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 
 /** Share of the time in which something here could have run but had no processor, from which real-time rules prove nothing. */
-export const PRESSURE_MAX = 0.35;
+export const PRESSURE_MAX = 0.25;
 
 function stalledMicros(): number | undefined {
   try {

@@ -17,8 +17,13 @@ import { freePort, startEncoder } from "./platform.ts";
 
 const WINDOW_SECONDS = 6;
 
+interface OpenGate extends AsyncDisposable {
+  readonly url: string;
+  live(): LiveBroadcast | undefined;
+}
+
 /** A gate with an RTMP port, as a node has them, open to everybody. */
-async function startGate(): Promise<AsyncDisposable & { readonly url: string; live(): LiveBroadcast | undefined }> {
+async function startGate(): Promise<OpenGate> {
   const ports = { clock: systemClock, observer: silentObserver, metrics: new Metrics() };
   const checkpoints = { load: () => undefined, save: () => undefined, remove: () => undefined };
   const router = await startRouter({ ...ports, checkpoints });

@@ -121,17 +121,14 @@ describe("players on the command line", () => {
         /Received first picture|first picture/.test(tool.output()) ? true : undefined,
       );
     }, 45_000);
-
-    test(`GStreamer plays ${manifest}`, async () => {
-      const url = `${platform.http}/live/main/${manifest}`;
-      const pipeline = [
-        "playbin",
-        `uri=${url}`,
-        "video-sink=fakesink sync=false num-buffers=60",
-        "audio-sink=fakesink",
-      ];
-      await using tool = startTool("gst-launch-1.0", ["-q", ...pipeline]);
-      expect(await within(40_000, "sixty pictures in GStreamer", tool.exited)).toBe(0);
-    }, 45_000);
   }
+
+  // Not the manifest: GStreamer's DASH demuxer finds its place in a SegmentTimeline by adding the first segment's start to the distance from it, so a
+  // live window that no longer begins at availabilityStartTime puts it far in the future, where it waits.
+  test("GStreamer plays index.m3u8", async () => {
+    const url = `${platform.http}/live/main/index.m3u8`;
+    const pipeline = `uridecodebin3 uri=${url} name=d d. ! video/x-raw ! fakesink num-buffers=60 sync=false`.split(" ");
+    await using tool = startTool("gst-launch-1.0", ["-q", ...pipeline]);
+    expect(await within(40_000, "sixty pictures in GStreamer", tool.exited)).toBe(0);
+  }, 45_000);
 });
