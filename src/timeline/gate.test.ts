@@ -182,7 +182,8 @@ function randomBroadcast(random: () => number): void {
   expectNothingLost(rig);
 }
 
-const SEED = Number(process.env["GRANDSTAND_SEED"] ?? Math.floor(Math.random() * 1e9));
+/** The same broadcasts each time, so that a red run means a change; `GRANDSTAND_SEED=n` tries others, and a failure names its seed. */
+const SEED = Number(process.env["GRANDSTAND_SEED"] ?? 1);
 
 describe("whatever encoders send", () => {
   test("stream time and numbers only grow, no frame is lost or repeated, every segment keeps its promise", () => {
