@@ -27,6 +27,7 @@ export const CUT_DISTANCE_MICROS_MIN: number = MICROS_PER_SECOND;
 const TARGET_SECONDS_MAX = 10;
 /** Distances of keyframes that make segments of whole GOPs, microseconds. */
 const REGULAR_GOP_MICROS_MIN = 500_000;
+/** Longest such distance, microseconds: longer ones make a segment each. */
 const REGULAR_GOP_MICROS_MAX = 4_000_000;
 /** How equal distances must be to be called regular. */
 const REGULAR_SHARE = 0.02;

@@ -8,8 +8,9 @@ type HlsClass = typeof Hls;
 
 /** Latency at the live edge until the first playlist says it, milliseconds. */
 const TARGET_LATENCY_MS = 1_500;
-/** Given way per stall, at most in all, seconds; taken back after so long without one, milliseconds. */
+/** Given way per stall, seconds; taken back after so long without one, milliseconds. */
 const GIVE_WAY_SECONDS = 0.25;
+/** Most that is given way in all, seconds. */
 const GIVE_WAY_SECONDS_MAX = 1.5;
 const TAKE_BACK_EVERY_MS = 20_000;
 /** Media errors mended in place within {@link MEDIA_ERRORS_WINDOW_MS} before the engine starts anew. */
