@@ -38,3 +38,10 @@ test("an unknown folder is found", () => {
 test("the assembly may import everything of ours", () => {
   expect(findingsOf("src/node/a.ts", 'import "#edge/e.ts"; import "#bytes/b.ts";')).toEqual([]);
 });
+
+test("a test, and what puts a folder under test, may import everything of ours", () => {
+  for (const path of ["src/bytes/a.test.ts", "src/bytes/bytes-under-test.ts"]) {
+    expect(findingsOf(path, 'import "#edge/e.ts";')).toEqual([]);
+  }
+  expect(findingsOf("src/bytes/a.ts", 'import "#edge/e.ts";')).toHaveLength(1);
+});

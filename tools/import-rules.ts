@@ -45,8 +45,9 @@ function packageOf(specifier: string): string {
   return specifier.startsWith("@") ? parts.slice(0, 2).join("/") : (parts[0] ?? specifier);
 }
 
+/** Tests, and what they share: files named for what they put under test. */
 function isTest(path: string): boolean {
-  return path.endsWith(".test.ts") || path.endsWith(".test.tsx");
+  return path.endsWith(".test.ts") || path.endsWith(".test.tsx") || path.endsWith("-under-test.ts");
 }
 
 function judge(file: SourceFile, rule: FolderRule, specifier: string): string | undefined {

@@ -17,7 +17,7 @@ const cookieOf = (setCookie: string): string => setCookie.split(";")[0] ?? "";
 
 describe("the admin token", () => {
   test("opens the API as bearer, and nothing else does", async () => {
-    const made = makeApi();
+    await using made = await makeApi();
     expect((await made.askAdmin("/api/v1/streams")).status).toBe(200);
     const without = await made.ask("/api/v1/streams");
     expect(without.status).toBe(401);
@@ -29,7 +29,7 @@ describe("the admin token", () => {
   });
 
   test("cannot be guessed fast, and the wait says how long it is", async () => {
-    const made = makeApi();
+    await using made = await makeApi();
     const guess = (address: string) =>
       made.ask("/api/v1/streams", { headers: { authorization: "Bearer no" }, address });
     for (let i = 0; i < ATTEMPTS_IN_A_ROW_MAX; i++) expect((await guess("192.0.2.66")).status).toBe(401);
@@ -45,14 +45,14 @@ describe("the admin token", () => {
   });
 
   test("of the right kind never empties the allowance", async () => {
-    const made = makeApi();
+    await using made = await makeApi();
     for (let i = 0; i < 40; i++) expect((await made.askAdmin("/api/v1/streams")).status).toBe(200);
   });
 });
 
 describe("a log-in", () => {
   test("gives a cookie that no script can read and that opens page and API", async () => {
-    const made = makeApi();
+    await using made = await makeApi();
     const setCookie = await logIn(made);
     expect(setCookie).toMatch(/^grandstand-admin=.+; Path=\/; HttpOnly; SameSite=Lax; Max-Age=43200$/);
     const cookie = cookieOf(setCookie);
@@ -62,13 +62,14 @@ describe("a log-in", () => {
   });
 
   test("over TLS gives a cookie that is tied to the host", async () => {
-    const setCookie = await logIn(makeApi(), { ...SAME_ORIGIN, origin: "https://stand.example" });
+    await using made = await makeApi();
+    const setCookie = await logIn(made, { ...SAME_ORIGIN, origin: "https://stand.example" });
     expect(setCookie).toStartWith("__Host-grandstand-admin=");
     expect(setCookie).toEndWith("; Secure");
   });
 
   test("with a wrong token shows the form with a reason", async () => {
-    const made = makeApi();
+    await using made = await makeApi();
     const answer = await made.ask("/admin/login", { method: "POST", headers: SAME_ORIGIN, body: form("nope") });
     expect(answer.status).toBe(401);
     expect(answer.headers.get("set-cookie")).toBeNull();
@@ -76,7 +77,7 @@ describe("a log-in", () => {
   });
 
   test("is refused when another site's page sends it", async () => {
-    const made = makeApi();
+    await using made = await makeApi();
     for (const headers of [
       { "sec-fetch-site": "cross-site" },
       { "sec-fetch-site": "same-site" },
@@ -92,25 +93,26 @@ describe("a log-in", () => {
   });
 
   test("ends with its time, with the log-out and with a change of the token", async () => {
-    const made = makeApi();
+    await using made = await makeApi();
     const cookie = cookieOf(await logIn(made));
     const status = async (at: ApiUnderTest): Promise<number> =>
       (await at.ask("/api/v1/streams", { headers: { cookie } })).status;
     expect(await status(made)).toBe(200);
-    expect(await status(makeApi({ admin: { text: "another-token-0123", verify: () => false } }))).toBe(401);
+    await using other = await makeApi({ admin: { text: "another-token-0123", verify: () => false } });
+    expect(await status(other)).toBe(401);
     // The same token after a restart: still logged in.
-    const restarted = makeApi();
+    await using restarted = await makeApi();
     expect(await status(restarted)).toBe(200);
     const out = await made.ask("/admin/logout", { method: "POST", headers: { cookie, ...SAME_ORIGIN } });
     expect(out.status).toBe(303);
     expect(out.headers.getSetCookie().every((one) => one.includes("Max-Age=0"))).toBe(true);
     expect(await status(made)).toBe(401);
-    await restarted.clock.advance(43_201_000);
+    restarted.clock.stepWall(43_201_000);
     expect(await status(restarted)).toBe(401);
   });
 
   test("cannot be forged", async () => {
-    const made = makeApi();
+    await using made = await makeApi();
     const value = cookieOf(await logIn(made)).split("=")[1] ?? "";
     const [expiry = "", random = "", mac = ""] = value.split(".");
     const forged = [
@@ -131,8 +133,8 @@ describe("a log-in", () => {
 
 describe("a cookie alone", () => {
   test("changes nothing when another site's page sends the request", async () => {
-    const made = makeApi();
-    made.catalogue.put("main");
+    await using made = await makeApi();
+    await made.add({ name: "main" });
     const cookie = cookieOf(await logIn(made));
     for (const site of [{ "sec-fetch-site": "cross-site" }, { origin: "http://evil.example" }, {}]) {
       const answer = await made.ask("/api/v1/streams/main", { method: "DELETE", headers: { cookie, ...site } });

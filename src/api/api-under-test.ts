@@ -1,113 +1,21 @@
-import { Fault } from "#faults/fault.ts";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { openAdminToken } from "#control/admin-token.ts";
+import { Catalogue, type NewStream } from "#control/catalogue.ts";
 import { RecordingObserver } from "#observe/event.ts";
 import { Metrics } from "#observe/metrics.ts";
+import { type Router, startRouter } from "#router/index.ts";
+import { openSecretFiles } from "#store/files/secret-files.ts";
+import { openSqliteStore } from "#store/sqlite/sqlite-store.ts";
 import { SimulatedClock } from "#time/simulated-clock.ts";
-import type { StreamHealth } from "#web/wire.ts";
+import { formatCheckpoint, parseCheckpoint } from "#timeline/checkpoint.ts";
+import { EncoderUnderTest, type EncoderUnderTestOptions } from "./encoder-under-test.ts";
 import { type Api, createApi } from "./index.ts";
 import type { ApiOptions } from "./options.ts";
-import type { CatalogueEntry, CatalogueEntryWithKey, LiveStatus, StreamCatalogue } from "./ports.ts";
 
 /** The admin token of the API under test. */
 export const TOKEN = "a-token-for-tests-0123456789";
-
-/** Keeps streams in memory; keys count up. */
-export class MemoryCatalogue implements StreamCatalogue {
-  readonly entries: Map<string, CatalogueEntry> = new Map();
-  keys = 0;
-
-  list(): readonly CatalogueEntry[] {
-    return [...this.entries.values()];
-  }
-
-  get(name: string): CatalogueEntry | undefined {
-    return this.entries.get(name);
-  }
-
-  put(name: string, title = "", managedBy: "file" | "platform" = "platform"): CatalogueEntry {
-    const entry = { name, title, createdAtMs: 1_000, managedBy };
-    this.entries.set(name, entry);
-    return entry;
-  }
-
-  #own(name: string): CatalogueEntry {
-    const entry = this.entries.get(name);
-    if (entry === undefined) throw new Fault("STREAM_UNKNOWN", `there is no stream ${name}`);
-    if (entry.managedBy === "file") throw new Fault("KEY_MANAGED", `the stream ${name} is declared in the file`);
-    return entry;
-  }
-
-  async add({ name, title }: { name: string; title?: string }): Promise<CatalogueEntryWithKey> {
-    if (!/^[a-z0-9-]+$/.test(name))
-      throw new Fault("STREAM_NAME_INVALID", `${JSON.stringify(name)} cannot name a stream`);
-    if (this.entries.has(name)) throw new Fault("STORE_CONFLICT", `there is already a stream ${name}`);
-    return { stream: this.put(name, title), key: `key-${++this.keys}` };
-  }
-
-  async rotateKey(name: string): Promise<CatalogueEntryWithKey> {
-    return { stream: this.#own(name), key: `key-${++this.keys}` };
-  }
-
-  async remove(name: string): Promise<void> {
-    this.#own(name);
-    this.entries.delete(name);
-  }
-}
-
-/** Says what it is told to say. */
-export class MemoryLiveStatus implements LiveStatus {
-  readonly #health = new Map<string, StreamHealth>();
-  readonly #listeners = new Set<() => void>();
-
-  onAir(): readonly string[] {
-    return [...this.#health.keys()];
-  }
-
-  status(stream: string): StreamHealth | undefined {
-    return this.#health.get(stream);
-  }
-
-  onChange(listener: () => void): () => void {
-    this.#listeners.add(listener);
-    return () => {
-      this.#listeners.delete(listener);
-    };
-  }
-
-  /** Puts a stream on air, changes it, or takes it off. */
-  set(stream: string, health: Partial<StreamHealth> | undefined): void {
-    if (health === undefined) this.#health.delete(stream);
-    else this.#health.set(stream, { ...HEALTH, ...health });
-    for (const listener of this.#listeners) listener();
-  }
-}
-
-/** A broadcast with picture and sound. */
-export const HEALTH: StreamHealth = {
-  state: "live",
-  sinceMs: 5_000,
-  sessions: [
-    { address: "192.0.2.1", protocol: "rtmp", encoder: "obs-studio/30.2", connectedMs: 5_000, bitrate: 2_500_000 },
-  ],
-  tracks: [
-    {
-      name: "source",
-      kind: "video",
-      codec: "avc",
-      codecs: "avc1.64001f",
-      width: 1280,
-      height: 720,
-      frameRate: 30,
-      sampleRate: null,
-      channels: null,
-      bitrate: 2_400_000,
-      bitrateHistory: [2_300_000, 2_400_000],
-    },
-  ],
-  keyframeIntervalMs: { last: 2000, average: 2000, max: 2000 },
-  counters: { framesIn: 300, clamped: 0, interpolated: 0, dropped: 0, reconnects: 0 },
-  warnings: [],
-  segments: 5,
-};
 
 /** What a request under test may have. */
 export interface Asked {
@@ -117,61 +25,131 @@ export interface Asked {
   readonly address?: string;
 }
 
-/** An API with everything around it. */
-export interface ApiUnderTest {
+/** Asks the API something. */
+export type Ask = (path: string, asked?: Asked) => Promise<Response>;
+
+/** An API over a real catalogue in a folder of its own and a real gate in simulated time. */
+export interface ApiUnderTest extends AsyncDisposable {
   readonly api: Api;
-  readonly catalogue: MemoryCatalogue;
-  readonly live: MemoryLiveStatus;
+  readonly catalogue: Catalogue;
+  readonly router: Router;
   readonly clock: SimulatedClock;
   readonly observer: RecordingObserver;
   readonly metrics: Metrics;
+  /** Where the database is. */
+  readonly folder: string;
   ready: boolean;
   /** Asks as a browser at `http://stand.example` would. */
-  ask(path: string, asked?: Asked): Promise<Response>;
+  readonly ask: Ask;
   /** Asks with the admin token as bearer. */
-  askAdmin(path: string, asked?: Asked): Promise<Response>;
+  readonly askAdmin: Ask;
+  /** Sends a JSON body with the admin token as bearer. */
+  sendAdmin(method: "POST" | "PATCH", path: string, body: unknown): Promise<Response>;
+  /** Adds a stream; the answer is its key. */
+  add(stream: NewStream): Promise<string>;
+  /** Lets an encoder publish to a stream that was added here, and puts it on air. */
+  publish(stream: string, as?: Pick<EncoderUnderTestOptions, "address" | "encoder">): Promise<EncoderUnderTest>;
+}
+
+async function openPlatform(folder: string, around: { clock: SimulatedClock; observer: RecordingObserver }) {
+  const metrics = new Metrics();
+  const store = openSqliteStore(join(folder, "grandstand.db"));
+  const secrets = openSecretFiles(folder);
+  const { checkpoints } = store;
+  const router = await startRouter({
+    ...around,
+    metrics,
+    checkpoints: {
+      load: (stream) => {
+        const text = checkpoints.load(stream);
+        return text === undefined ? undefined : parseCheckpoint(text);
+      },
+      save: (stream, checkpoint) => checkpoints.save(stream, formatCheckpoint(checkpoint)),
+      remove: (stream) => checkpoints.remove(stream),
+    },
+  });
+  const catalogue = new Catalogue({
+    ...around,
+    store,
+    secrets,
+    checkpoints,
+    expeller: router,
+    defaults: { latency: "lowest", segmentSeconds: 2, partMs: 500, graceSeconds: 60 },
+  });
+  await catalogue.load();
+  return { metrics, store, router, catalogue, admin: await openAdminToken(secrets, TOKEN) };
+}
+
+function asker(api: Api): Ask {
+  return async (path, { method = "GET", headers = {}, body, address = "192.0.2.9" } = {}) => {
+    const request = new Request(`http://stand.example${path}`, {
+      method,
+      headers: { host: "stand.example", ...headers },
+      ...(body === undefined ? {} : { body }),
+    });
+    const response = await api.handle(request, { address });
+    if (response === undefined) throw new Error(`${path} is not the API's`);
+    return response;
+  };
 }
 
 /** Makes one. */
-export function makeApi(change: Partial<ApiOptions> = {}): ApiUnderTest {
-  const catalogue = new MemoryCatalogue();
-  const live = new MemoryLiveStatus();
-  const clock = new SimulatedClock();
-  const observer = new RecordingObserver();
-  const metrics = new Metrics();
-  const admin = { text: TOKEN, verify: (token: string) => token === TOKEN };
-  const made = {
-    catalogue,
-    live,
-    clock,
-    observer,
-    metrics,
-    ready: true,
-    ask: async (path: string, { method = "GET", headers = {}, body, address = "192.0.2.9" }: Asked = {}) => {
-      const request = new Request(`http://stand.example${path}`, {
-        method,
-        headers: { host: "stand.example", ...headers },
-        ...(body === undefined ? {} : { body }),
-      });
-      const response = await api.handle(request, { address });
-      if (response === undefined) throw new Error(`${path} is not the API's`);
-      return response;
-    },
-    askAdmin: (path: string, asked: Asked = {}) =>
-      made.ask(path, { ...asked, headers: { authorization: `Bearer ${TOKEN}`, ...asked.headers } }),
-  };
+export async function makeApi(change: Partial<ApiOptions> = {}): Promise<ApiUnderTest> {
+  const folder = mkdtempSync(join(tmpdir(), "grandstand-api-"));
+  const around = { clock: new SimulatedClock(), observer: new RecordingObserver() };
+  const { metrics, store, router, catalogue, admin } = await openPlatform(folder, around);
+  const keys = new Map<string, string>();
   const api = createApi({
+    ...around,
     catalogue,
-    live,
-    clock,
-    observer,
-    metrics,
     admin,
+    metrics,
+    live: {
+      onAir: () => router.onAir(),
+      status: (stream) => router.health(stream),
+      onChange: (listener) => router.onChange(listener),
+    },
+    broadcasts: router,
     version: "1.2.3",
     site: { name: "Test Stand" },
     ingest: { rtmpPort: 1935 },
     isReady: () => made.ready,
     ...change,
   });
-  return Object.assign(made, { api });
+  const ask = asker(api);
+  const askAdmin: Ask = (path, asked = {}) =>
+    ask(path, { ...asked, headers: { authorization: `Bearer ${TOKEN}`, ...asked.headers } });
+  const made: ApiUnderTest = {
+    ...around,
+    api,
+    catalogue,
+    router,
+    metrics,
+    folder,
+    ready: true,
+    ask,
+    askAdmin,
+    sendAdmin: (method, path, body) =>
+      askAdmin(path, { method, headers: { "content-type": "application/json" }, body: JSON.stringify(body) }),
+    add: async (stream) => {
+      const { key } = await catalogue.add(stream);
+      keys.set(stream.name, key);
+      return key;
+    },
+    publish: async (stream, as = {}) => {
+      const key = keys.get(stream);
+      if (key === undefined) throw new Error(`${stream} was not added`);
+      const { clock } = around;
+      const encoder = new EncoderUnderTest({ router, clock, stream, admission: { catalogue, key }, ...as });
+      await encoder.goLive();
+      return encoder;
+    },
+    [Symbol.asyncDispose]: async () => {
+      api.close();
+      await router.close();
+      store.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+  return made;
 }

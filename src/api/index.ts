@@ -1,10 +1,10 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { bodyLimit } from "hono/body-limit";
-import { HTTPException } from "hono/http-exception";
 import { Fault } from "#faults/fault.ts";
 import type { IngestAnswer } from "#web/wire.ts";
 import { Access } from "./access.ts";
 import type { ApiEnvironment } from "./environment.ts";
+import { addKeyRoutes } from "./key-routes.ts";
 import { LiveBoard } from "./live-board.ts";
 import { LiveEvents } from "./live-events.ts";
 import { addLiveRoutes } from "./live-routes.ts";
@@ -14,6 +14,7 @@ import { PageAssets } from "./page-assets.ts";
 import { addPageRoutes } from "./page-routes.ts";
 import { messagePage } from "./pages/message-page.ts";
 import { faultOf, problemResponse, statusOf } from "./problem.ts";
+import { frameworkRefusal, issuesFault, requestFault, requireJson } from "./request-refusal.ts";
 import { DATA_HEADERS, pageHeaders } from "./security-headers.ts";
 import { addStreamRoutes } from "./stream-routes.ts";
 
@@ -33,9 +34,8 @@ export interface Api {
   close(): void;
 }
 
-function requestFault(message: string): Fault {
-  return new Fault("REQUEST_INVALID", message, { hint: "See /api/v1/openapi.json." });
-}
+/** Methods that an address may have; HEAD goes with GET. */
+const METHODS = ["GET", "POST", "PATCH", "DELETE"] as const;
 
 /** Where encoders push to, as the asker would reach it. */
 function ingestOf(options: ApiOptions): (request: Request) => IngestAnswer {
@@ -51,14 +51,32 @@ function ingestOf(options: ApiOptions): (request: Request) => IngestAnswer {
 }
 
 function isData(path: string): boolean {
-  return path.startsWith("/api/") || path === "/metrics" || path === "/healthz" || path === "/readyz";
+  return (
+    path === "/api" || path.startsWith("/api/") || path === "/metrics" || path === "/healthz" || path === "/readyz"
+  );
+}
+
+/** What to say of an address and method that no route has. */
+function nothingHere(app: OpenAPIHono<ApiEnvironment>, method: string, path: string): { fault: Fault; allow?: string } {
+  const allowed = METHODS.filter((known) =>
+    app.router.match(known, path)[0].some(([[, route]]) => route.method !== "ALL" && route.path !== "*"),
+  );
+  if (allowed.length === 0) return { fault: new Fault("NOT_FOUND", "there is nothing at this address") };
+  const allow = allowed.map((known) => (known === "GET" ? "GET, HEAD" : known)).join(", ");
+  const message = `${method.slice(0, 20)} is not possible at this address`;
+  return { fault: new Fault("METHOD_NOT_ALLOWED", message, { hint: `Use ${allow}.` }), allow };
 }
 
 function addErrors(app: OpenAPIHono<ApiEnvironment>, options: ApiOptions, assets: PageAssets): void {
-  const answer = (fault: Fault, request: Request, path: string): Response | Promise<Response> => {
-    const wait: Record<string, string> =
-      fault.code === "LIMIT_REACHED" && fault.at !== undefined ? { "retry-after": String(fault.at) } : {};
-    if (isData(path)) return problemResponse(fault, { ...DATA_HEADERS, ...wait });
+  const answer = (
+    fault: Fault,
+    { request, path, allow }: { request: Request; path: string; allow?: string | undefined },
+  ): Response | Promise<Response> => {
+    const more: Record<string, string> = {
+      ...(fault.code === "LIMIT_REACHED" && fault.at !== undefined ? { "retry-after": String(fault.at) } : {}),
+      ...(allow === undefined ? {} : { allow }),
+    };
+    if (isData(path)) return problemResponse(fault, { ...DATA_HEADERS, ...more });
     const isMissing = fault.code === "NOT_FOUND";
     const page = messagePage({
       siteName: options.site.name,
@@ -71,7 +89,7 @@ function addErrors(app: OpenAPIHono<ApiEnvironment>, options: ApiOptions, assets
     });
     const headers = {
       ...pageHeaders("page"),
-      ...wait,
+      ...more,
       "content-type": "text/html; charset=utf-8",
       "cache-control": "no-store",
     };
@@ -80,11 +98,12 @@ function addErrors(app: OpenAPIHono<ApiEnvironment>, options: ApiOptions, assets
       (text) => new Response(text === null ? null : String(text), { status: statusOf(fault.code), headers }),
     );
   };
-  app.notFound((c) => answer(new Fault("NOT_FOUND", "there is nothing at this address"), c.req.raw, c.req.path));
+  app.notFound((c) => {
+    const { fault, allow } = nothingHere(app, c.req.method, c.req.path);
+    return answer(fault, { request: c.req.raw, path: c.req.path, allow });
+  });
   app.onError((error, c) => {
-    // The framework's own refusals: a body that is not JSON, a form that is not one.
-    const isRefusal = error instanceof HTTPException && error.status < 500;
-    const fault = isRefusal ? requestFault(error.message || "the request is not valid") : faultOf(error);
+    const fault = frameworkRefusal(error) ?? faultOf(error);
     if (fault.code === "INTERNAL") {
       options.observer.event(
         "error",
@@ -93,7 +112,7 @@ function addErrors(app: OpenAPIHono<ApiEnvironment>, options: ApiOptions, assets
         "a request met a bug",
       );
     }
-    return answer(fault, c.req.raw, c.req.path);
+    return answer(fault, { request: c.req.raw, path: c.req.path });
   });
 }
 
@@ -114,6 +133,7 @@ function addGuards(app: OpenAPIHono<ApiEnvironment>, access: Access): void {
   for (const path of ["/api/v1/streams", "/api/v1/streams/*"]) {
     app.use(path, async (c, next) => {
       access.requireAdmin(c.req.raw, c.env.address);
+      requireJson(c.req.raw);
       await next();
     });
   }
@@ -124,7 +144,7 @@ function addGuards(app: OpenAPIHono<ApiEnvironment>, access: Access): void {
  * waits for them.
  */
 export function createApi(options: ApiOptions): Api {
-  const { catalogue, live, clock, admin, publicUrl, observer, metrics, site, version } = options;
+  const { catalogue, live, broadcasts, clock, admin, publicUrl, observer, metrics, site, version } = options;
   const access = new Access({ admin, clock, ...(publicUrl === undefined ? {} : { publicUrl }) });
   const board = new LiveBoard({ catalogue, live, clock });
   const events = new LiveEvents(board);
@@ -137,16 +157,14 @@ export function createApi(options: ApiOptions): Api {
   const ingest = ingestOf(options);
   const app = new OpenAPIHono<ApiEnvironment>({
     defaultHook: (result) => {
-      if (result.success) return;
-      const issue = result.error.issues[0];
-      const at = issue === undefined || issue.path.length === 0 ? "" : `${issue.path.join(".")}: `;
-      throw requestFault(`${at}${issue?.message ?? "the request is not valid"}`);
+      if (!result.success) throw issuesFault(result.error.issues);
     },
   });
   addErrors(app, options, assets);
   addGuards(app, access);
   app.openAPIRegistry.registerComponent("securitySchemes", "token", { type: "http", scheme: "bearer" });
-  addStreamRoutes(app, { catalogue, live, ingest });
+  addStreamRoutes(app, { catalogue, live, broadcasts, ingest });
+  addKeyRoutes(app, { catalogue, live, ingest });
   addLiveRoutes(app, { board, events, clock });
   app.doc31("/api/v1/openapi.json", { openapi: "3.1.0", info: { title: `${site.name} API`, version } });
   addOperationRoutes(app, { access, metrics, isReady: options.isReady });

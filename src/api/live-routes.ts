@@ -67,19 +67,22 @@ export function addLiveRoutes(
     if (name !== undefined && board.stream(name) === undefined) {
       return problemResponse(unknownStream(name), PUBLIC_READ_HEADERS);
     }
+    const headers = {
+      ...PUBLIC_READ_HEADERS,
+      "content-type": "text/event-stream",
+      "cache-control": "no-store",
+      // Proxies that gather answers before they pass them on would make the push useless.
+      "x-accel-buffering": "no",
+    };
+    // Nobody would ever read, or end, the events of a HEAD.
+    if (c.req.method === "HEAD") return c.body(null, 200, headers);
     const body = events.open(name);
     if (body === undefined) {
       const fault = new Fault("LIMIT_REACHED", "too many pages listen already", { hint: "Poll /api/v1/live instead." });
       const { headers, ...rest } = problemResponse(fault);
       return new Response(rest.body, { status: 503, headers: { ...Object.fromEntries(headers), "retry-after": "5" } });
     }
-    return c.body(body, 200, {
-      ...PUBLIC_READ_HEADERS,
-      "content-type": "text/event-stream",
-      "cache-control": "no-store",
-      // Proxies that gather answers before they pass them on would make the push useless.
-      "x-accel-buffering": "no",
-    });
+    return c.body(body, 200, headers);
   });
   app.openapi(timeRoute, (c) =>
     c.json({ nowMs: clock.wallMs() }, 200, { ...PUBLIC_READ_HEADERS, "cache-control": "no-store" }),

@@ -1,10 +1,12 @@
 import { afterEach, describe, expect, test } from "bun:test";
+import { Fault } from "#faults/fault.ts";
 import type { LiveAnswer } from "#web/wire.ts";
 import { type ApiUnderTest, makeApi } from "./api-under-test.ts";
+import { EncoderUnderTest } from "./encoder-under-test.ts";
 import { EVENT_STREAMS_MAX } from "./live-events.ts";
 
 let made: ApiUnderTest;
-afterEach(() => made.api.close());
+afterEach(() => made[Symbol.asyncDispose]());
 
 const answer = async (path: string): Promise<LiveAnswer> => (await (await made.ask(path)).json()) as LiveAnswer;
 
@@ -40,68 +42,72 @@ class Events {
 
 describe("what is on air", () => {
   test("is for everybody, from everywhere, and shows nothing of the operator's", async () => {
-    made = makeApi();
-    made.catalogue.put("main", "Sunday");
-    made.catalogue.put("quiet");
-    made.live.set("main", {});
+    made = await makeApi();
+    await made.add({ name: "main", title: "Sunday" });
+    await made.add({ name: "quiet" });
+    const sinceMs = made.clock.wallMs();
+    await made.publish("main");
     const response = await made.ask("/api/v1/live");
     expect(response.headers.get("access-control-allow-origin")).toBe("*");
     expect(response.headers.get("access-control-allow-credentials")).toBeNull();
     expect(response.headers.get("cache-control")).toBe("public, max-age=1");
     expect((await response.json()) as LiveAnswer).toEqual({
-      streams: [
-        { name: "main", title: "Sunday", state: "live", sinceMs: 5_000, endedMs: null, width: 1280, height: 720 },
-      ],
+      streams: [{ name: "main", title: "Sunday", state: "live", sinceMs, endedMs: null, width: 1280, height: 720 }],
     });
     expect((await made.ask("/api/v1/streams")).headers.get("access-control-allow-origin")).toBeNull();
   });
 
   test("tells of one stream whether it has not begun or is over", async () => {
-    made = makeApi();
-    made.catalogue.put("main");
+    made = await makeApi();
+    await made.add({ name: "main" });
     expect((await answer("/api/v1/live?stream=main")).streams[0]).toMatchObject({ state: "offline", endedMs: null });
-    made.live.set("main", { state: "interrupted" });
+    const encoder = await made.publish("main");
+    encoder.disconnect();
     expect((await answer("/api/v1/live?stream=main")).streams[0]?.state).toBe("interrupted");
-    made.live.set("main", undefined);
+    await made.askAdmin("/api/v1/streams/main/stop", { method: "POST" });
     const endedMs = made.clock.wallMs();
     expect((await answer("/api/v1/live?stream=main")).streams[0]).toMatchObject({ state: "offline", endedMs });
-    made.live.set("main", {});
+    await made.clock.advance(5_000);
+    await made.publish("main");
     expect((await answer("/api/v1/live?stream=main")).streams[0]).toMatchObject({ state: "live", endedMs: null });
     expect((await made.ask("/api/v1/live?stream=none")).status).toBe(404);
     expect((await made.ask(`/api/v1/live?stream=${"x".repeat(200)}`)).status).toBe(400);
   });
 
   test("leaves out streams that were removed while on air", async () => {
-    made = makeApi();
-    made.live.set("gone", {});
+    made = await makeApi();
+    const { router, clock } = made;
+    await new EncoderUnderTest({ router, clock, stream: "gone" }).goLive();
+    expect(router.onAir()).toEqual(["gone"]);
     expect((await answer("/api/v1/live")).streams).toEqual([]);
   });
 });
 
 describe("pushed events", () => {
   test("tell the state at once and after each change, changes that come together once", async () => {
-    made = makeApi();
-    made.catalogue.put("main");
-    made.catalogue.put("other");
+    made = await makeApi();
+    await made.add({ name: "main" });
+    await made.add({ name: "other" });
     const response = await made.ask("/api/v1/live/events?stream=main");
     expect(response.headers.get("content-type")).toBe("text/event-stream");
     const events = new Events(response);
     expect((await events.next())?.streams[0]?.state).toBe("offline");
-    made.live.set("main", { state: "interrupted" });
-    made.live.set("main", { state: "live" });
+    const encoder = await made.publish("main");
+    encoder.disconnect();
+    await encoder.reconnect();
     expect((await events.next())?.streams[0]?.state).toBe("live");
     // What happens to others is not told to this page.
-    made.live.set("other", {});
-    made.live.set("main", undefined);
+    await made.publish("other");
+    await made.askAdmin("/api/v1/streams/main/stop", { method: "POST" });
     expect((await events.next())?.streams[0]?.state).toBe("offline");
-    made.catalogue.entries.delete("main");
-    made.live.set("other", undefined);
+    await made.catalogue.remove("main");
+    await made.askAdmin("/api/v1/streams/other/stop", { method: "POST" });
     expect((await events.next())?.streams).toEqual([]);
     await events.cancel();
   });
 
   test("end with the server", async () => {
-    made = makeApi();
+    made = await makeApi();
     const events = new Events(await made.ask("/api/v1/live/events"));
     expect((await events.next())?.streams).toEqual([]);
     made.api.close();
@@ -109,7 +115,7 @@ describe("pushed events", () => {
   });
 
   test("go to a bounded number of pages, and a page that leaves makes room", async () => {
-    made = makeApi();
+    made = await makeApi();
     const open = await Promise.all(Array.from({ length: EVENT_STREAMS_MAX }, () => made.ask("/api/v1/live/events")));
     expect(made.metrics.render()).toContain(`grandstand_api_event_streams ${EVENT_STREAMS_MAX}`);
     const refused = await made.ask("/api/v1/live/events");
@@ -119,17 +125,29 @@ describe("pushed events", () => {
     expect((await made.ask("/api/v1/live/events?stream=none")).status).toBe(404);
   });
 
+  test("are not kept for who asks for their headers only", async () => {
+    made = await makeApi();
+    const head = await made.ask("/api/v1/live/events", { method: "HEAD" });
+    expect([head.status, head.headers.get("content-type"), head.body]).toEqual([200, "text/event-stream", null]);
+    expect(made.metrics.render()).toContain("grandstand_api_event_streams 0");
+  });
+
   test("are not heaped up for a page that does not read", async () => {
-    made = makeApi();
-    made.catalogue.put("main");
+    made = await makeApi();
+    await made.add({ name: "main" });
     const response = await made.ask("/api/v1/live/events");
+    const stop = new Fault("BROADCAST_STOPPED", "ended by the test");
+    let lastMs = 0;
     for (let i = 0; i < 50; i++) {
-      made.live.set("main", { sinceMs: i });
+      made.router.stop("main", stop);
+      await made.clock.advance(2_000);
+      lastMs = made.clock.wallMs();
+      await made.publish("main");
       await new Promise((resolve) => setImmediate(resolve));
     }
     const events = new Events(response);
     let count = 0;
-    for (let last = -1; last !== 49; count++) last = (await events.next())?.streams[0]?.sinceMs ?? -1;
+    for (let last = -1; last !== lastMs; count++) last = (await events.next())?.streams[0]?.sinceMs ?? -1;
     expect(count).toBeLessThan(6);
     await events.cancel();
   });

@@ -1,7 +1,7 @@
 import type { Observer } from "#observe/event.ts";
 import type { Metrics } from "#observe/metrics.ts";
 import type { Clock } from "#time/clock.ts";
-import type { AdminToken, LiveStatus, StreamCatalogue } from "./ports.ts";
+import type { AdminToken, BroadcastStopper, LiveStatus, StreamCatalogue } from "./ports.ts";
 
 /** How the pages call and colour themselves. */
 export interface Site {
@@ -17,6 +17,7 @@ export interface ApiOptions {
   readonly catalogue: StreamCatalogue;
   readonly admin: AdminToken;
   readonly live: LiveStatus;
+  readonly broadcasts: BroadcastStopper;
   readonly clock: Clock;
   readonly observer: Observer;
   readonly metrics: Metrics;

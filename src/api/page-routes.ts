@@ -3,6 +3,7 @@ import type { Context } from "hono";
 import { Fault } from "#faults/fault.ts";
 import type { IngestAnswer } from "#web/wire.ts";
 import type { Access } from "./access.ts";
+import { adminStream } from "./admin-stream.ts";
 import type { ApiEnvironment } from "./environment.ts";
 import type { LiveBoard } from "./live-board.ts";
 import type { LiveStatus, StreamCatalogue } from "./ports.ts";
@@ -13,7 +14,6 @@ import { messagePage } from "./pages/message-page.ts";
 import { embedPage, watchPage } from "./pages/watch-page.ts";
 import { faultOf, statusOf } from "./problem.ts";
 import { pageHeaders } from "./security-headers.ts";
-import { adminStream } from "./stream-routes.ts";
 
 /** What {@link addPageRoutes} needs. */
 export interface PageRoutesOptions {

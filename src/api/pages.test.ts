@@ -11,11 +11,9 @@ function isInert(html: string): boolean {
 
 describe("pages", () => {
   test("show titles and names as text, whatever they are", async () => {
-    const made = makeApi({ site: { name: HOSTILE } });
-    made.catalogue.put("main", HOSTILE);
-    made.live.set("main", {
-      sessions: [{ address: HOSTILE, protocol: "rtmp", encoder: HOSTILE, connectedMs: 0, bitrate: 0 }],
-    });
+    await using made = await makeApi({ site: { name: HOSTILE } });
+    await made.add({ name: "main", title: HOSTILE });
+    await made.publish("main", { address: HOSTILE, encoder: HOSTILE });
     const login = await made.ask("/admin/login", {
       method: "POST",
       headers: { "sec-fetch-site": "same-origin" },
@@ -37,10 +35,11 @@ describe("pages", () => {
   });
 
   test("never let a title out of its element or attribute", async () => {
-    const made = makeApi();
+    await using made = await makeApi();
+    await made.add({ name: "main" });
     await fc.assert(
       fc.asyncProperty(fc.string({ unit: "grapheme", maxLength: 60 }), async (title) => {
-        made.catalogue.put("main", title);
+        const stream = await made.catalogue.update("main", { title });
         const html = await (await made.ask("/watch/main")).text();
         const attribute = /data-stream="([^"]*)"/.exec(html)?.[1] ?? "";
         const text = attribute
@@ -49,7 +48,7 @@ describe("pages", () => {
           .replaceAll("&lt;", "<")
           .replaceAll("&gt;", ">")
           .replaceAll("&amp;", "&");
-        expect((JSON.parse(text) as { title: string }).title).toBe(title);
+        expect((JSON.parse(text) as { title: string }).title).toBe(stream.title);
         expect(html.split("<h1>").length).toBe(2);
       }),
       { numRuns: 60 },
@@ -57,25 +56,26 @@ describe("pages", () => {
   });
 
   test("say in plain HTML what is on air", async () => {
-    const made = makeApi();
-    made.catalogue.put("main", "Sunday match");
+    await using made = await makeApi();
+    await made.add({ name: "main", title: "Sunday match" });
     const empty = await (await made.ask("/")).text();
     expect(empty).toContain("Nothing is on air");
     expect(empty).toContain("rtmp://stand.example/live");
     expect(empty).toContain("Keyframe Interval");
     expect(await (await made.ask("/watch/main")).text()).toContain("Starts soon");
-    made.live.set("main", {});
+    const encoder = await made.publish("main");
     expect(await (await made.ask("/")).text()).toContain('href="/watch/main"');
     const live = await (await made.ask("/watch/main")).text();
     expect(live).toContain("<title>Sunday match · Test Stand</title>");
-    expect(live).toContain('<time datetime="1970-01-01T00:00:05.000Z"');
-    made.live.set("main", undefined);
+    expect(live).toContain('<time datetime="2026-01-01T00:00:00.000Z"');
+    encoder.disconnect();
+    await made.clock.advance(61_000);
     expect(await (await made.ask("/watch/main")).text()).toContain("The broadcast is over");
   });
 
   test("run no script and no style but their own files, and only the embed page may be framed", async () => {
-    const made = makeApi();
-    made.catalogue.put("main");
+    await using made = await makeApi();
+    await made.add({ name: "main" });
     for (const [path, ancestors, status] of [
       ["/", "'self'", 200],
       ["/watch/main", "'self'", 200],
@@ -99,14 +99,14 @@ describe("pages", () => {
   });
 
   test("load files whose names change with their contents, gzipped and kept for ever", async () => {
-    const made = makeApi({
+    await using made = await makeApi({
       site: {
         name: "S",
         accent: "#ff8800",
         logo: { bytes: new TextEncoder().encode("<svg/>"), type: "image/svg+xml" },
       },
     });
-    made.catalogue.put("main");
+    await made.add({ name: "main" });
     const html = await (await made.ask("/watch/main")).text();
     const paths = [...html.matchAll(/(?:src|href)="(\/assets\/[^"]+)"/g)].map((match) => match[1] ?? "");
     expect(paths.map((path) => path.replace(/-[^.]+/, "")).sort()).toEqual([
@@ -130,8 +130,8 @@ describe("pages", () => {
   });
 
   test("of the embed kind read how to begin from the address", async () => {
-    const made = makeApi();
-    made.catalogue.put("main");
+    await using made = await makeApi();
+    await made.add({ name: "main" });
     const how = async (query: string): Promise<string | undefined> =>
       /data-autoplay="\d" data-muted="\d"/.exec(await (await made.ask(`/embed/main${query}`)).text())?.[0];
     expect(await how("")).toBe('data-autoplay="1" data-muted="1"');
@@ -143,7 +143,7 @@ describe("pages", () => {
 
 describe("machines that watch this one", () => {
   test("learn that it lives and whether it takes requests", async () => {
-    const made = makeApi();
+    await using made = await makeApi();
     expect((await made.ask("/healthz")).status).toBe(200);
     expect((await made.ask("/readyz")).status).toBe(200);
     made.ready = false;
@@ -152,7 +152,7 @@ describe("machines that watch this one", () => {
   });
 
   test("read metrics on this machine freely, from elsewhere with the token", async () => {
-    const made = makeApi();
+    await using made = await makeApi();
     const local = { address: "127.0.0.1", headers: { host: "localhost:8080" } };
     const open = await made.ask("/metrics", local);
     expect(open.headers.get("content-type")).toBe("text/plain; version=0.0.4; charset=utf-8");
@@ -170,7 +170,8 @@ describe("machines that watch this one", () => {
   });
 
   test("are told clearly when the address is absurd", async () => {
-    const { ask } = makeApi();
+    await using made = await makeApi();
+    const { ask } = made;
     expect((await ask(`/${"a".repeat(1000)}`)).status).toBe(400);
     expect((await ask("/watch/%2e%2e%2f%2e%2e%2fetc%2fpasswd")).status).toBe(404);
     expect((await ask("/assets/..%2f..%2fpackage.json")).status).toBe(404);

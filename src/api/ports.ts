@@ -1,4 +1,6 @@
-import type { StreamHealth } from "#web/wire.ts";
+import type { EffectiveSettings, StreamSettings } from "#control/stream-settings.ts";
+import type { Fault } from "#faults/fault.ts";
+import type { KeyInfo, StreamHealth } from "#web/wire.ts";
 
 /** A stream as the catalogue describes it. */
 export interface CatalogueEntry {
@@ -6,12 +8,26 @@ export interface CatalogueEntry {
   readonly title: string;
   readonly createdAtMs: number;
   readonly managedBy: "file" | "platform";
+  /** What the stream decides for itself. */
+  readonly settings: StreamSettings;
+  /** With the platform's settings below. */
+  readonly effective: EffectiveSettings;
+  /** The keys that are valid now. */
+  readonly keys: readonly KeyInfo[];
 }
 
 /** A stream with its new key, which can be read this once. */
 export interface CatalogueEntryWithKey {
   readonly stream: CatalogueEntry;
   readonly key: string;
+  readonly keyId: string;
+}
+
+/** What of a stream can be changed; absent: as it was. */
+export interface CatalogueChange {
+  readonly title?: string;
+  /** All settings of its own; the ones left out are the platform's from then on. */
+  readonly settings?: StreamSettings;
 }
 
 /** The streams and their keys. */
@@ -20,9 +36,13 @@ export interface StreamCatalogue {
   list(): readonly CatalogueEntry[];
   get(name: string): CatalogueEntry | undefined;
   /** @throws Fault `STREAM_NAME_INVALID`, `STORE_CONFLICT`, `LIMIT_REACHED`, `STORE_FAILED`, `DISK_FULL`. */
-  add(stream: { readonly name: string; readonly title?: string }): Promise<CatalogueEntryWithKey>;
-  /** @throws Fault `STREAM_UNKNOWN`, `KEY_MANAGED`, `LIMIT_REACHED`, `STORE_FAILED`, `DISK_FULL`. */
-  rotateKey(name: string): Promise<CatalogueEntryWithKey>;
+  add(stream: { readonly name: string } & CatalogueChange): Promise<CatalogueEntryWithKey>;
+  /** @throws Fault `STREAM_UNKNOWN`, `KEY_MANAGED`, `STORE_CONFLICT`, `STORE_FAILED`, `DISK_FULL`. */
+  update(name: string, change: CatalogueChange): Promise<CatalogueEntry>;
+  /** The old keys end now, or after `overlapSeconds`. @throws Fault `STREAM_UNKNOWN`, `KEY_MANAGED`, `LIMIT_REACHED`, `STORE_FAILED`, `DISK_FULL`. */
+  rotateKey(name: string, options: { readonly overlapSeconds?: number }): Promise<CatalogueEntryWithKey>;
+  /** @throws Fault `STREAM_UNKNOWN`, `KEY_MANAGED`, `KEY_REFUSED` when there is no such key, `STORE_FAILED`, `DISK_FULL`. */
+  revokeKey(name: string, keyId: string): Promise<CatalogueEntry>;
   /** @throws Fault `STREAM_UNKNOWN`, `KEY_MANAGED`, `STORE_FAILED`, `DISK_FULL`. */
   remove(name: string): Promise<void>;
 }
@@ -43,4 +63,10 @@ export interface LiveStatus {
   status(stream: string): StreamHealth | undefined;
   /** Calls `listener` when a broadcast starts, is interrupted, goes on or ends, or its picture size becomes known. The answer ends it. */
   onChange(listener: () => void): () => void;
+}
+
+/** Ends what is on air. */
+export interface BroadcastStopper {
+  /** Ends the stream's broadcast now; its encoder's connection closes with `why`. Does nothing when it is not on air. */
+  stop(stream: string, why: Fault): void;
 }

@@ -8,8 +8,11 @@ const STATUS: Partial<Record<FaultCode, number>> = {
   CONFIG_INVALID: 400,
   UNAUTHORIZED: 401,
   REQUEST_REFUSED: 403,
+  METHOD_NOT_ALLOWED: 405,
   NOT_FOUND: 404,
   STREAM_UNKNOWN: 404,
+  // The only key a request names is one of a stream's own, by its id.
+  KEY_REFUSED: 404,
   STORE_CONFLICT: 409,
   KEY_MANAGED: 409,
   STREAM_BUSY: 409,
@@ -31,9 +34,16 @@ export function problemOf(fault: Fault): Problem {
 /** A failed API request's whole answer. */
 export function problemResponse(fault: Fault, headers: Readonly<Record<string, string>> = {}): Response {
   const body = JSON.stringify(problemOf(fault));
+  const status = statusOf(fault.code);
   return new Response(body, {
-    status: statusOf(fault.code),
-    headers: { "content-type": "application/json", "cache-control": "no-store", ...headers },
+    status,
+    headers: {
+      "content-type": "application/json",
+      "cache-control": "no-store",
+      // RFC 9110 §11.6.1. Browsers ask nobody for a password because of this scheme.
+      ...(status === 401 ? { "www-authenticate": 'Bearer realm="Grandstand"' } : {}),
+      ...headers,
+    },
   });
 }
 

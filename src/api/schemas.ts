@@ -1,4 +1,6 @@
 import { z } from "@hono/zod-openapi";
+import { OVERLAP_SECONDS_MAX } from "#control/catalogue.ts";
+import { LATENCIES, SETTING_BOUNDS } from "#control/stream-settings.ts";
 import type { AdminStream, LiveStream, Problem } from "#web/wire.ts";
 
 /** Longest name a request may carry, characters; the catalogue is stricter. */
@@ -69,12 +71,48 @@ const health = z
   })
   .openapi("StreamHealth");
 
+const bounds = (name: keyof typeof SETTING_BOUNDS) => ({
+  minimum: SETTING_BOUNDS[name].min,
+  maximum: SETTING_BOUNDS[name].max,
+});
+const SETTING_TEXTS = {
+  latency: "how close to live: 500 ms parts, 1 s parts, no parts",
+  segmentSeconds: "nominal duration of a segment, seconds",
+  partMs: "part target, milliseconds; 0: no parts; overrides what `latency` says",
+  graceSeconds: "how long a broadcast waits for its encoder to come back, seconds",
+} as const;
+const settingFields = {
+  latency: z.enum(LATENCIES).describe(SETTING_TEXTS.latency),
+  segmentSeconds: z.number().describe(SETTING_TEXTS.segmentSeconds),
+  partMs: z.number().describe(SETTING_TEXTS.partMs),
+  graceSeconds: z.number().describe(SETTING_TEXTS.graceSeconds),
+};
+const effectiveSettings = z.object(settingFields).openapi("EffectiveSettings");
+
+const keyInfo = z
+  .object({
+    id: z.string().describe("names the key when it is revoked; says nothing about it"),
+    createdAtMs: ms,
+    expiresAtMs: ms.exactOptional().describe("refused from then on; absent: valid until it is replaced"),
+  })
+  .openapi("Key", { required: ["id", "createdAtMs"] });
+
 const adminStream = z
   .object({
     name: z.string(),
     title: z.string(),
     createdMs: ms,
-    managedBy: z.enum(["file", "platform"]),
+    managedBy: z.enum(["file", "platform"]).describe("`file`: declared in the configuration file, changed there only"),
+    settings: z
+      .object({
+        latency: settingFields.latency.exactOptional(),
+        segmentSeconds: settingFields.segmentSeconds.exactOptional(),
+        partMs: settingFields.partMs.exactOptional(),
+        graceSeconds: settingFields.graceSeconds.exactOptional(),
+      })
+      .openapi({ description: "what the stream decides for itself", required: [] }),
+    effectiveSettings: effectiveSettings.describe("what its next broadcast uses"),
+    keys: z.array(keyInfo).describe("the keys that are valid now; their texts are shown once, when they are made"),
     health: health.nullable(),
   })
   .openapi("Stream");
@@ -88,27 +126,89 @@ export const schemas: {
   readonly time: z.ZodType<{ nowMs: number }>;
   readonly stream: z.ZodType<AdminStream>;
   readonly streams: z.ZodType<{ streams: AdminStream[]; ingest: { urls: string[] } }>;
-  readonly newKey: z.ZodType<{ stream: AdminStream; key: string; ingest: { urls: string[] } }>;
+  readonly newKey: z.ZodType<{ stream: AdminStream; key: string; keyId: string; ingest: { urls: string[] } }>;
 } = {
   problem,
   live: z.object({ streams: z.array(liveStream) }),
   time: z.object({ nowMs: ms }),
   stream: adminStream,
   streams: z.object({ streams: z.array(adminStream), ingest }),
-  newKey: z.object({ stream: adminStream, key: z.string().describe("shown this once"), ingest }),
+  newKey: z
+    .object({ stream: adminStream, key: z.string().describe("shown this once"), keyId: z.string(), ingest })
+    .openapi("NewKey"),
 };
 
+/** Settings as they come from outside: what is allowed is decided, and told, by the catalogue's own parser. */
+const givenSettings = z.record(z.string(), z.unknown()).openapi("StreamSettings", {
+  type: "object",
+  properties: {
+    latency: { type: ["string", "null"], enum: [...LATENCIES, null], description: SETTING_TEXTS.latency },
+    segmentSeconds: {
+      type: ["number", "null"],
+      ...bounds("segmentSeconds"),
+      description: SETTING_TEXTS.segmentSeconds,
+    },
+    partMs: {
+      oneOf: [{ type: "number", ...bounds("partMs") }, { const: 0 }, { type: "null" }],
+      description: SETTING_TEXTS.partMs,
+    },
+    graceSeconds: { type: ["number", "null"], ...bounds("graceSeconds"), description: SETTING_TEXTS.graceSeconds },
+  },
+  additionalProperties: false,
+  example: { latency: "low" },
+});
+
+const title = z
+  .string()
+  .max(TITLE_CHARACTERS_MAX)
+  .openapi({ description: "what viewers read", example: "Sunday match" });
+
 /** A stream to add. */
-export const newStreamSchema: z.ZodType<{ name: string; title?: string | undefined }> = z
+export const newStreamSchema: z.ZodType<{
+  name: string;
+  title?: string | undefined;
+  settings?: Record<string, unknown> | undefined;
+}> = z
   .strictObject({
     name: z.string().min(1).max(NAME_CHARACTERS_MAX).openapi({ example: "main" }),
-    title: z.string().max(TITLE_CHARACTERS_MAX).optional().openapi({ example: "Sunday match" }),
+    title: title.optional(),
+    settings: givenSettings.optional(),
   })
   .openapi("NewStream");
 
+/** What of a stream is to change. */
+export const streamChangeSchema: z.ZodType<{
+  title?: string | undefined;
+  settings?: Record<string, unknown> | undefined;
+}> = z
+  .strictObject({ title: title.optional(), settings: givenSettings.optional() })
+  .refine((change) => change.title !== undefined || change.settings !== undefined, {
+    message: "give title, settings or both",
+  })
+  .openapi("StreamChange");
+
+/** How a key is to be replaced. */
+export const rotationSchema: z.ZodType<{ overlapSeconds?: number | undefined }> = z
+  .strictObject({
+    overlapSeconds: z.number().min(0).max(OVERLAP_SECONDS_MAX).optional().openapi({
+      description: "how long the old keys still work; absent or 0: they end now, with the broadcast that uses one",
+      example: 3600,
+    }),
+  })
+  .openapi("KeyRotation");
+
+const nameParam = z.string().max(NAME_CHARACTERS_MAX).openapi({ example: "main" });
+
 /** `{name}` in a path. */
-export const nameParams: z.ZodObject<{ name: z.ZodString }> = z.object({
-  name: z.string().max(NAME_CHARACTERS_MAX).openapi({ example: "main" }),
+export const nameParams: z.ZodObject<{ name: z.ZodString }> = z.object({ name: nameParam });
+
+/** `{name}` and `{id}` in a path. */
+export const keyParams: z.ZodObject<{ name: z.ZodString; id: z.ZodString }> = z.object({
+  name: nameParam,
+  id: z
+    .string()
+    .max(NAME_CHARACTERS_MAX)
+    .openapi({ example: "3f1c09ab42", description: "as `keys` of the stream shows it" }),
 });
 
 /** `?stream=` of public answers. */

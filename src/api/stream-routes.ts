@@ -1,25 +1,19 @@
 import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
+import { parseStreamSettings } from "#control/stream-settings.ts";
 import { Fault } from "#faults/fault.ts";
 import type { AdminStream, IngestAnswer } from "#web/wire.ts";
+import { adminStream } from "./admin-stream.ts";
 import type { ApiEnvironment } from "./environment.ts";
-import type { CatalogueEntry, LiveStatus, StreamCatalogue } from "./ports.ts";
-import { nameParams, newStreamSchema, schemas } from "./schemas.ts";
-
-const json = <Schema>(schema: Schema, description: string) => ({
-  description,
-  content: { "application/json": { schema } },
-});
-const unauthorized = { 401: json(schemas.problem, "the admin token is missing or wrong") };
-const unknown = { 404: json(schemas.problem, "there is no such stream") };
-const managed = { 409: json(schemas.problem, "the stream is declared in the configuration file") };
-const security = [{ token: [] }];
+import type { BroadcastStopper, CatalogueEntry, LiveStatus, StreamCatalogue } from "./ports.ts";
+import { nameParams, newStreamSchema, schemas, streamChangeSchema } from "./schemas.ts";
+import { ADMIN_SECURITY as security, json, jsonBody, problems } from "./stream-answers.ts";
 
 const listRoute = createRoute({
   method: "get",
   path: "/api/v1/streams",
   summary: "All streams with their live health, without histories",
   security,
-  responses: { 200: json(schemas.streams, "in the order of their names"), ...unauthorized },
+  responses: { 200: json(schemas.streams, "in the order of their names"), ...problems.unauthorized },
 });
 
 const getRoute = createRoute({
@@ -28,7 +22,7 @@ const getRoute = createRoute({
   summary: "One stream with its live health",
   security,
   request: { params: nameParams },
-  responses: { 200: json(schemas.stream, "the stream"), ...unauthorized, ...unknown },
+  responses: { 200: json(schemas.stream, "the stream"), ...problems.unauthorized, ...problems.unknown },
 });
 
 const addRoute = createRoute({
@@ -36,12 +30,36 @@ const addRoute = createRoute({
   path: "/api/v1/streams",
   summary: "Adds a stream; its key is shown this once",
   security,
-  request: { body: { required: true, content: { "application/json": { schema: newStreamSchema } } } },
+  request: jsonBody(newStreamSchema, true),
   responses: {
     201: json(schemas.newKey, "added"),
-    400: json(schemas.problem, "the name or the title is not allowed"),
-    409: json(schemas.problem, "the name is taken"),
-    ...unauthorized,
+    400: json(
+      schemas.problem,
+      "a value is not allowed (`STREAM_NAME_INVALID`, `CONFIG_INVALID` for settings, `REQUEST_INVALID`)",
+    ),
+    409: json(schemas.problem, "the name is taken (`STORE_CONFLICT`)"),
+    ...problems.unauthorized,
+    ...problems.store,
+  },
+});
+
+const changeRoute = createRoute({
+  method: "patch",
+  path: "/api/v1/streams/{name}",
+  summary: "Changes title or settings; settings take effect with the next broadcast",
+  description: "Settings that are left out stay as they are; `null` gives one back to the platform (RFC 7396).",
+  security,
+  request: { params: nameParams, ...jsonBody(streamChangeSchema, true) },
+  responses: {
+    200: json(schemas.stream, "the stream as it is now"),
+    ...problems.invalid,
+    ...problems.unauthorized,
+    ...problems.unknown,
+    409: json(
+      schemas.problem,
+      "the stream is declared in the configuration file (`KEY_MANAGED`), or was changed by someone else meanwhile (`STORE_CONFLICT`)",
+    ),
+    ...problems.store,
   },
 });
 
@@ -51,67 +69,80 @@ const removeRoute = createRoute({
   summary: "Removes a stream with its keys and ends its broadcast",
   security,
   request: { params: nameParams },
-  responses: { 204: { description: "removed" }, ...unauthorized, ...unknown, ...managed },
+  responses: {
+    204: { description: "removed" },
+    ...problems.unauthorized,
+    ...problems.unknown,
+    ...problems.managed,
+    ...problems.store,
+  },
 });
 
-const rotateRoute = createRoute({
+const stopRoute = createRoute({
   method: "post",
-  path: "/api/v1/streams/{name}/rotate-key",
-  summary: "Gives a stream a new key, shown this once; the old one ends now, with the broadcast that uses it",
+  path: "/api/v1/streams/{name}/stop",
+  summary: "Ends the stream's broadcast now and disconnects its encoder",
+  description:
+    "Does nothing when the stream is not on air. An encoder that connects again begins a new broadcast; to keep it out, rotate or revoke its key.",
   security,
   request: { params: nameParams },
-  responses: { 200: json(schemas.newKey, "the new key"), ...unauthorized, ...unknown, ...managed },
+  responses: {
+    200: json(schemas.stream, "the stream, off air"),
+    ...problems.unauthorized,
+    ...problems.unknown,
+  },
 });
 
 /** What {@link addStreamRoutes} needs. */
 export interface StreamRoutesOptions {
   readonly catalogue: StreamCatalogue;
   readonly live: LiveStatus;
+  readonly broadcasts: BroadcastStopper;
   ingest(request: Request): IngestAnswer;
 }
 
-/** One stream as its operator sees it. */
-export function adminStream(
-  entry: CatalogueEntry,
-  { live, histories }: { live: LiveStatus; histories: boolean },
-): AdminStream {
-  const { name, title, createdAtMs: createdMs, managedBy } = entry;
-  const health = live.status(name);
-  if (health === undefined) return { name, title, createdMs, managedBy, health: null };
-  if (histories) return { name, title, createdMs, managedBy, health };
-  const tracks = health.tracks.map((track) => ({ ...track, bitrateHistory: [] }));
-  return { name, title, createdMs, managedBy, health: { ...health, tracks } };
+function existing(catalogue: StreamCatalogue, name: string): CatalogueEntry {
+  const entry = catalogue.get(name);
+  if (entry !== undefined) return entry;
+  throw new Fault("STREAM_UNKNOWN", `there is no stream ${JSON.stringify(name)}`, {
+    hint: "List the streams with GET /api/v1/streams.",
+  });
 }
 
-/** Operator's answers: streams, keys, health. Whoever gets here has shown the admin token. */
+/** Operator's answers: streams and their health. Whoever gets here has shown the admin token. */
 export function addStreamRoutes(app: OpenAPIHono<ApiEnvironment>, options: StreamRoutesOptions): void {
-  const { catalogue, live, ingest } = options;
+  const { catalogue, live, broadcasts, ingest } = options;
   const shown = (entry: CatalogueEntry): AdminStream => adminStream(entry, { live, histories: true });
   app.openapi(listRoute, (c) => {
     const streams = catalogue.list().map((entry) => adminStream(entry, { live, histories: false }));
     return c.json({ streams, ingest: { urls: [...ingest(c.req.raw).urls] } }, 200);
   });
-  app.openapi(getRoute, (c) => {
-    const { name } = c.req.valid("param");
-    const entry = catalogue.get(name);
-    if (entry === undefined) {
-      throw new Fault("STREAM_UNKNOWN", `there is no stream ${JSON.stringify(name)}`, {
-        hint: "List the streams with GET /api/v1/streams.",
-      });
-    }
-    return c.json(shown(entry), 200);
-  });
+  app.openapi(getRoute, (c) => c.json(shown(existing(catalogue, c.req.valid("param").name)), 200));
   app.openapi(addRoute, async (c) => {
-    const { name, title } = c.req.valid("json");
-    const { stream, key } = await catalogue.add(title === undefined ? { name } : { name, title });
-    return c.json({ stream: shown(stream), key, ingest: { urls: [...ingest(c.req.raw).urls] } }, 201);
+    const { name, title = "", settings = {} } = c.req.valid("json");
+    const { stream, key, keyId } = await catalogue.add({ name, title, settings: parseStreamSettings(settings) });
+    return c.json({ stream: shown(stream), key, keyId, ingest: { urls: [...ingest(c.req.raw).urls] } }, 201);
+  });
+  app.openapi(changeRoute, async (c) => {
+    const { name } = c.req.valid("param");
+    const { title, settings: given } = c.req.valid("json");
+    const entry = existing(catalogue, name);
+    const change = {
+      ...(title === undefined ? {} : { title }),
+      ...(given === undefined ? {} : { settings: parseStreamSettings({ ...entry.settings, ...given }) }),
+    };
+    return c.json(shown(await catalogue.update(name, change)), 200);
   });
   app.openapi(removeRoute, async (c) => {
     await catalogue.remove(c.req.valid("param").name);
     return c.body(null, 204);
   });
-  app.openapi(rotateRoute, async (c) => {
-    const { stream, key } = await catalogue.rotateKey(c.req.valid("param").name);
-    return c.json({ stream: shown(stream), key, ingest: { urls: [...ingest(c.req.raw).urls] } }, 200);
+  app.openapi(stopRoute, (c) => {
+    const entry = existing(catalogue, c.req.valid("param").name);
+    const why = new Fault("BROADCAST_STOPPED", `an operator ended the broadcast of ${entry.name}`, {
+      hint: "Start the encoder again to begin a new one.",
+    });
+    broadcasts.stop(entry.name, why);
+    return c.json(shown(entry), 200);
   });
 }

@@ -69,7 +69,7 @@ function numberOf(
 /** Reads settings that came from outside. @throws Fault `CONFIG_INVALID` naming key, value and what is allowed. */
 export function parseStreamSettings(values: Readonly<Record<string, unknown>>): StreamSettings {
   for (const key of Object.keys(values)) {
-    if (key !== "latency" && !(key in SETTING_BOUNDS)) {
+    if (key !== "latency" && !Object.hasOwn(SETTING_BOUNDS, key)) {
       refuse(key, values[key], `there is only latency, ${Object.keys(SETTING_BOUNDS).join(", ")}`);
     }
   }

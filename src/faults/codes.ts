@@ -40,6 +40,8 @@ export const FAULT_CODES = {
   REQUEST_INVALID: "an API request is malformed or has a value that is not allowed",
   REQUEST_REFUSED: "the request was sent from another site's page",
   NOT_FOUND: "there is nothing at this address",
+  METHOD_NOT_ALLOWED: "there is something at this address, but not for this method",
+  BROADCAST_STOPPED: "an operator ended the broadcast",
 } as const;
 
 /** A stable code of {@link FAULT_CODES}. */

@@ -127,6 +127,7 @@ async function startParts(options: NodeOptions, closers: Closers, isReady: () =>
       status: (stream) => router.health(stream),
       onChange: (listener) => router.onChange(listener),
     },
+    broadcasts: router,
     version: VERSION,
     site,
     ingest: ingestPorts,

@@ -1,0 +1,16 @@
+import type { AdminStream } from "#web/wire.ts";
+import type { CatalogueEntry, LiveStatus } from "./ports.ts";
+
+/** One stream as its operator sees it; `histories`: with the graphs' values. */
+export function adminStream(
+  entry: CatalogueEntry,
+  { live, histories }: { live: LiveStatus; histories: boolean },
+): AdminStream {
+  const { name, title, createdAtMs: createdMs, managedBy, settings, effective: effectiveSettings, keys } = entry;
+  const stream = { name, title, createdMs, managedBy, settings, effectiveSettings, keys };
+  const health = live.status(name);
+  if (health === undefined) return { ...stream, health: null };
+  if (histories) return { ...stream, health };
+  const tracks = health.tracks.map((track) => ({ ...track, bitrateHistory: [] }));
+  return { ...stream, health: { ...health, tracks } };
+}
