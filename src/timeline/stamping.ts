@@ -8,6 +8,8 @@ import type { GateCounters } from "./timeline.ts";
 /** Longest repeated picture, microseconds. */
 const PICTURE_MICROS_MAX = 500_000;
 
+/** How much after the start of its first segment sound may begin without silence before it, microseconds. */
+const LATE_SOUND_MICROS = 100_000;
 /** How much before its first segment a further picture may begin, microseconds: its delay by B-frames is another. */
 const EARLY_MICROS_MAX = 250_000;
 
@@ -46,6 +48,10 @@ export class Stamping {
     if (audio === undefined) return false;
     // Sound that joins begins with its segment.
     if (audio.nextDts === undefined && unit.micros < this.#series.originOf(lane)) return false;
+    // Sound that begins late has silence before it: its track has no hole where the broadcast begins.
+    if (audio.nextDts === undefined && unit.micros > this.#series.originOf(lane) + LATE_SOUND_MICROS) {
+      this.fill(lane, unit.micros, false);
+    }
     if (!this.joinSound(lane, unit.micros)) return false;
     lane.open = true;
     lane.sound(unit);
