@@ -63,11 +63,6 @@ function readUnits(reader: ByteReader, count: number): Uint8Array[] {
   return units;
 }
 
-/** Writes a decoder configuration record with 4-byte lengths; profile and level come from the first sequence parameter set. */
-function buildAvcRecord(sets: Pick<AvcParameterSets, "sps" | "pps" | "spsExt">): Uint8Array {
-  return writeRecord(sets, parseAvcSps(firstSps(sets)));
-}
-
 function firstSps(sets: Pick<AvcParameterSets, "sps">): Uint8Array {
   const sps = sets.sps[0];
   if (sps === undefined || sps.byteLength < 4) throw configInvalid("avcC record: there is no sequence parameter set");
