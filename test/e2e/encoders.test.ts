@@ -278,7 +278,7 @@ describe("an encoder with a keyframe only every 250 frames", () => {
         headers: { authorization: `Bearer ${platform.adminToken}` },
       });
       const stream = (await answer.json()) as {
-        live?: { warnings: { code: string; sentence: string; fix: string }[] };
+        health?: { warnings: { code: string; sentence: string; fix: string }[] } | null;
       };
       return stream.health?.warnings.find(({ code }) => code === "KEYFRAME_INTERVAL_LONG");
     });
