@@ -14,6 +14,7 @@ import { PageAssets } from "./page-assets.ts";
 import { addPageRoutes } from "./page-routes.ts";
 import { messagePage } from "./pages/message-page.ts";
 import { faultOf, problemResponse, statusOf } from "./problem.ts";
+import { countAnswers } from "./request-count.ts";
 import { frameworkRefusal, issuesFault, requestFault, requireJson } from "./request-refusal.ts";
 import { DATA_HEADERS, pageHeaders } from "./security-headers.ts";
 import { addStreamRoutes } from "./stream-routes.ts";
@@ -153,6 +154,7 @@ export function createApi(options: ApiOptions): Api {
     "Pages that listen to pushed events.",
     () => events.size,
   );
+  const count = countAnswers(metrics);
   const assets = new PageAssets({ site, observer, readable: options.readableAssets ?? false });
   const ingest = ingestOf(options);
   const app = new OpenAPIHono<ApiEnvironment>({
@@ -175,7 +177,7 @@ export function createApi(options: ApiOptions): Api {
       const start = request.url.indexOf("/", request.url.indexOf("://") + 3);
       if (request.url.startsWith("/live/", start)) return undefined;
       if (request.url.length - start > PATH_CHARACTERS_MAX) {
-        return problemResponse(requestFault("the address is too long"), DATA_HEADERS);
+        return count(problemResponse(requestFault("the address is too long"), DATA_HEADERS));
       }
       // The address is asked for by who needs it: finding it is not free.
       const environment = {
@@ -183,7 +185,8 @@ export function createApi(options: ApiOptions): Api {
           return context.address;
         },
       };
-      return app.fetch(request, environment);
+      const response = app.fetch(request, environment);
+      return response instanceof Response ? count(response) : response.then(count);
     },
     close() {
       events.close();

@@ -166,7 +166,9 @@ describe("machines that watch this one", () => {
     ] as const) {
       expect((await made.ask("/metrics", { address, headers })).status).toBe(401);
     }
-    expect((await made.askAdmin("/metrics")).status).toBe(200);
+    const metrics = await (await made.askAdmin("/metrics")).text();
+    expect(metrics).toContain('grandstand_api_requests_total{status="401"} 4\n');
+    for (const [, name] of metrics.matchAll(/^(\w+)/gm)) expect(metrics).toContain(`# HELP ${name} `);
   });
 
   test("are told clearly when the address is absurd", async () => {

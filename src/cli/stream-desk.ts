@@ -1,6 +1,5 @@
 import { join } from "node:path";
-import { Catalogue, type StreamWithKey } from "#control/catalogue.ts";
-import type { ManagedBy } from "#control/stream-record.ts";
+import { Catalogue, type StreamInfo, type StreamWithKey } from "#control/catalogue.ts";
 import { parseStreamSettings, type StreamSettings } from "#control/stream-settings.ts";
 import { FAULT_CODES, type FaultCode } from "#faults/codes.ts";
 import { Fault } from "#faults/fault.ts";
@@ -13,19 +12,16 @@ import { lockDataFolder } from "#store/sqlite/data-lock.ts";
 import { openSqliteStore } from "#store/sqlite/sqlite-store.ts";
 import { systemClock } from "#time/system-clock.ts";
 
-/** A stream as the commands show it. */
-export interface ListedStream {
-  readonly name: string;
-  readonly title: string;
+/** A stream as the commands show it: the same whether a node runs or not. */
+export interface ListedStream extends Pick<StreamInfo, "name" | "title" | "managedBy" | "settings" | "keys"> {
   /** Milliseconds since the Unix epoch. */
   readonly createdMs: number;
-  readonly managedBy: ManagedBy;
-  /** Absent where the API does not tell. */
-  readonly keys?: readonly { readonly id: string; readonly createdAtMs: number; readonly expiresAtMs?: number }[];
+  /** With the platform's settings below. */
+  readonly effectiveSettings: StreamInfo["effective"];
 }
 
-/** A new key with the stream it opens. */
-export type IssuedKey = Pick<StreamWithKey, "key">;
+/** A new key with its id. */
+export type IssuedKey = Pick<StreamWithKey, "key" | "keyId">;
 
 /** Where the streams commands are carried out: in the data folder while no node runs, by the running node's API otherwise. */
 export interface StreamDesk {
@@ -41,6 +37,12 @@ export interface StreamDesk {
 const LOCK_WAIT_MS = 300;
 /** How long the API may take, milliseconds. */
 const API_TIMEOUT_MS_MAX = 10_000;
+
+/** The fields that are shown, in their order; an API tells more of a stream. */
+function listed(stream: ListedStream): ListedStream {
+  const { name, title, createdMs, managedBy, settings, effectiveSettings, keys } = stream;
+  return { name, title, createdMs, managedBy, settings, effectiveSettings, keys };
+}
 
 /** Works on the data folder itself and keeps every node out meanwhile. @throws Fault `DATA_DIR_BUSY` when a node runs. */
 async function localDesk(config: Config): Promise<StreamDesk> {
@@ -71,9 +73,11 @@ async function localDesk(config: Config): Promise<StreamDesk> {
   await catalogue.load();
   return {
     list: async () =>
-      catalogue.list().map(({ name, title, createdAtMs: createdMs, managedBy, keys }) => {
-        return { name, title, createdMs, managedBy, keys };
-      }),
+      catalogue
+        .list()
+        .map(({ createdAtMs: createdMs, effective: effectiveSettings, ...rest }) =>
+          listed({ ...rest, createdMs, effectiveSettings }),
+        ),
     add: (stream) => catalogue.add(stream),
     rotateKey: (name, overlapSeconds) => catalogue.rotateKey(name, { overlapSeconds }),
     revokeKey: async (name, keyId) => void (await catalogue.revokeKey(name, keyId)),
@@ -115,7 +119,7 @@ function remoteDesk(url: string, token: string): StreamDesk {
   };
   const path = (...parts: readonly string[]): string => parts.map((part) => `/${encodeURIComponent(part)}`).join("");
   return {
-    list: async () => ((await call("GET", "")) as { streams: ListedStream[] }).streams,
+    list: async () => ((await call("GET", "")) as { streams: ListedStream[] }).streams.map(listed),
     add: async ({ name, title, settings }) => {
       const own = Object.keys(settings).length === 0 ? {} : { settings };
       return (await call("POST", "", { name, ...(title === "" ? {} : { title }), ...own })) as IssuedKey;

@@ -65,14 +65,13 @@ function define(
   run: (given: GivenArguments) => Promise<void>,
 ): CommandDef {
   const all = { ...args, ...PLACE };
-  // Missing words are told by readArguments, in the same form as everything else.
   return { meta: { name, description }, args: all, run: ({ rawArgs }) => run(readArguments(rawArgs, all)) };
 }
 
 const list = define("list", "list all streams", {}, (given) =>
   atDesk(given, async (desk) => {
     const streams = await desk.list();
-    const rows = streams.map(({ name, title, managedBy, keys = [], createdMs }) => [
+    const rows = streams.map(({ name, title, managedBy, keys, createdMs }) => [
       name,
       title === "" ? "-" : title,
       managedBy === "file" ? "configuration file" : "here",
@@ -94,12 +93,12 @@ const add = define(
   (given) =>
     atDesk(given, async (desk) => {
       const [name = ""] = given.positional;
-      const { key } = await desk.add({
+      const { key, keyId } = await desk.add({
         name,
         title: textFlag(given, "title") ?? "",
         settings: settingsFromFlags(given.flags),
       });
-      print(given, { name, key }, `The stream ${name} is there. Its key, shown this once:\n\n  ${key}\n`);
+      print(given, { name, key, keyId }, `The stream ${name} is there. Its key, shown this once:\n\n  ${key}\n`);
     }),
 );
 
@@ -114,9 +113,9 @@ const rotateKey = define(
     const overlapSeconds = numberFlag(given, "overlapSeconds", { min: 0, max: OVERLAP_SECONDS_MAX, fallback: 0 });
     return atDesk(given, async (desk) => {
       const [name = ""] = given.positional;
-      const { key } = await desk.rotateKey(name, overlapSeconds);
+      const { key, keyId } = await desk.rotateKey(name, overlapSeconds);
       const old = overlapSeconds === 0 ? "The old key has ended." : `The old key works for ${overlapSeconds} s more.`;
-      print(given, { name, key }, `The new key of ${name}, shown this once:\n\n  ${key}\n\n${old}`);
+      print(given, { name, key, keyId }, `The new key of ${name}, shown this once:\n\n  ${key}\n\n${old}`);
     });
   },
 );

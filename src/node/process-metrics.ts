@@ -19,23 +19,29 @@ export function measureProcess(metrics: Metrics, clock: Clock): () => void {
   }, LAG_PROBE_MS);
   timer.unref();
   const startMs = clock.nowMs();
+  const startWallSeconds = Math.round(clock.wallMs() / 1000 - process.uptime());
   const cpuSeconds = (): number => {
     const { user, system } = process.cpuUsage();
     return (user + system) / 1e6;
   };
   const gauges: [string, string, () => number][] = [
     ["process_resident_memory_bytes", "Resident memory.", () => process.memoryUsage.rss()],
-    ["process_cpu_seconds", "CPU time since the start, user and system.", cpuSeconds],
+    ["process_start_time_seconds", "When the process started, since the Unix epoch.", () => startWallSeconds],
     ["grandstand_heap_used_bytes", "Used JavaScript heap.", () => process.memoryUsage().heapUsed],
     [
       "grandstand_external_memory_bytes",
       "Memory of media and other byte arrays.",
       () => process.memoryUsage().external,
     ],
-    ["grandstand_event_loop_lag_ms", "Largest delay of the event loop in the last 15 s.", () => Math.max(...lags)],
+    [
+      "grandstand_event_loop_lag_seconds",
+      "Largest delay of the event loop in the last 15 s.",
+      () => Math.max(...lags) / 1000,
+    ],
     ["grandstand_uptime_seconds", "Time since the node started.", () => (clock.nowMs() - startMs) / 1000],
   ];
   const removals = gauges.map(([name, help, read]) => metrics.gauge(name, help, read));
+  removals.push(metrics.total("process_cpu_seconds_total", "CPU time, user and system.", cpuSeconds));
   return () => {
     clearInterval(timer);
     for (const remove of removals) remove();

@@ -60,7 +60,20 @@ export class Metrics {
 
   /** A gauge read when the metrics are scraped. Returns a function that removes it. */
   gauge(name: string, help: string, read: () => number, labels: Labels = {}): () => void {
-    const { series } = this.#family(name, "gauge", help);
+    return this.#reading({ name, type: "gauge", help }, read, labels);
+  }
+
+  /** A counter that somebody else keeps, read when the metrics are scraped. Returns a function that removes it. */
+  total(name: string, help: string, read: () => number, labels: Labels = {}): () => void {
+    return this.#reading({ name, type: "counter", help }, read, labels);
+  }
+
+  #reading(
+    { name, type, help }: { name: string; type: Family["type"]; help: string },
+    read: () => number,
+    labels: Labels,
+  ): () => void {
+    const { series } = this.#family(name, type, help);
     const key = labelText(labels);
     series.set(key, read);
     return () => {
