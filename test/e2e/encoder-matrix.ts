@@ -1,6 +1,7 @@
 import { startPublisher } from "#publish/index.ts";
 import type { PublishSource } from "#publish/source.ts";
 import type { ProbeReport } from "#probe/report.ts";
+import { measureCpuPressure, PRESSURE_MAX } from "./cpu-pressure.ts";
 import { eventually } from "./deadline.ts";
 import { type Platform, startTool } from "./platform.ts";
 import { watch } from "./watching.ts";
@@ -42,6 +43,8 @@ export interface Watched {
   readonly multivariant: string;
   readonly hls: ProbeReport;
   readonly dash: ProbeReport;
+  /** The machine had too little time for the encoders meanwhile. */
+  readonly starved: boolean;
 }
 
 /** Debian's ffmpeg with these arguments before the output. Inputs with `-re` are in real time. */
@@ -92,11 +95,12 @@ export async function onAirAndWatched(platform: Platform, name: string, encoder:
       const text = await answer.text();
       return answer.ok ? text : undefined;
     });
+    const pressure = measureCpuPressure();
     const [hls, dash] = await Promise.all([
       watch(`${base}/index.m3u8`, { seconds: WATCH_SECONDS }),
       watch(`${base}/manifest.mpd`, { seconds: WATCH_SECONDS }),
     ]);
-    return { multivariant, hls, dash };
+    return { multivariant, hls, dash, starved: pressure() > PRESSURE_MAX };
   } catch (error) {
     const log = platform.output().split("\n").slice(-20).join("\n");
     throw new Error(`${name} was not seen; its encoder said: ${encoder.output()}\n${log}`, { cause: error });

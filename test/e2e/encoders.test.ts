@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { ProbeReport } from "#probe/report.ts";
 import { startPublisher } from "#publish/index.ts";
 import {
   type Encoder,
@@ -17,7 +18,7 @@ import {
 } from "./encoder-matrix.ts";
 import { eventually, within } from "./deadline.ts";
 import { type Platform, startPlatform, startTool } from "./platform.ts";
-import { complaintsOf, rendition } from "./watching.ts";
+import { complaintsOf, rendition, withoutStarvation } from "./watching.ts";
 
 const AAC = ["-c:a", "aac", "-b:a", "96k"];
 const AAC_48K = { codec: "mp4a.40.2", fps: 46.875, channels: 1 };
@@ -124,7 +125,7 @@ const GST_PICTURE =
 const GST_SOUND = "audiotestsrc is-live=true ! audio/x-raw,rate=48000,channels=2 ! avenc_aac ! aacparse ! m.";
 const STEREO_48K = { codec: "mp4a.40.2", fps: 46.875, channels: 2 };
 
-const OTHERS: readonly MatrixCase[] = [
+const GSTREAMER: readonly MatrixCase[] = [
   {
     name: "GStreamer flvmux and rtmp2sink",
     start: (url) => gstreamer(`flvmux name=m streamable=true ! rtmp2sink location=${url} ${GST_PICTURE} ${GST_SOUND}`),
@@ -137,16 +138,19 @@ const OTHERS: readonly MatrixCase[] = [
     video: { codec: "avc1.", size: SMALL, fps: 30 },
     audio: STEREO_48K,
   },
+];
+
+const CODECS: readonly MatrixCase[] = [
   {
     name: "HEVC by Enhanced RTMP",
-    start: (url) => ourPublisher(url, { kind: "test", width: 320, height: 180, codec: "hevc", videoBitrate: 300_000 }),
-    video: { codec: "hvc1.", size: SMALL, fps: 30 },
+    start: (url) => ourPublisher(url, { kind: "test", width: 160, height: 90, codec: "hevc", videoBitrate: 100_000 }),
+    video: { codec: "hvc1.", size: [160, 90], fps: 30 },
     audio: STEREO_48K,
   },
   {
     name: "AV1 by Enhanced RTMP",
-    start: (url) => ourPublisher(url, { kind: "test", width: 320, height: 180, codec: "av1", videoBitrate: 300_000 }),
-    video: { codec: "av01.", size: SMALL, fps: 30 },
+    start: (url) => ourPublisher(url, { kind: "test", width: 160, height: 90, codec: "av1", videoBitrate: 100_000 }),
+    video: { codec: "av01.", size: [160, 90], fps: 30 },
     audio: STEREO_48K,
   },
   {
@@ -185,7 +189,8 @@ const GROUPS: readonly (readonly [string, readonly MatrixCase[]])[] = [
   ["frame rates", RATES],
   ["pictures", PICTURES],
   ["sounds", SOUNDS],
-  ["encoders and codecs", [...OTHERS, OPUS]],
+  ["GStreamer", GSTREAMER],
+  ["codecs and timestamps", [...CODECS, OPUS]],
 ];
 
 const CASES = GROUPS.flatMap(([, cases]) => cases);
@@ -211,10 +216,16 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 }, 30_000);
 
+/** What is wrong with the stream, less what the encoder did to it when the machine was too slow for it. */
+function judged(report: ProbeReport, { starved }: Watched): string[] {
+  const complaints = complaintsOf(report, { timing: false });
+  return starved ? withoutStarvation(complaints) : complaints;
+}
+
 /** Checks what the probe saw against what was sent. */
 function judge(sent: MatrixCase, watched: Watched): void {
   for (const report of [watched.hls, watched.dash]) {
-    expect(complaintsOf(report, { timing: false })).toEqual([]);
+    expect(judged(report, watched)).toEqual([]);
     const [video, audio] = [rendition(report, "video"), rendition(report, "audio")];
     expect([video !== undefined, audio !== undefined]).toEqual([sent.video !== undefined, sent.audio !== undefined]);
     if (sent.video !== undefined && video !== undefined) {
@@ -270,7 +281,7 @@ describe("an encoder with a keyframe only every 250 frames", () => {
     ]);
     const watched = await onAirAndWatched(platform, "long-gop", encoder);
     for (const report of [watched.hls, watched.dash]) {
-      expect(complaintsOf(report, { timing: false })).toEqual([]);
+      expect(judged(report, watched)).toEqual([]);
       expect(rendition(report, "video")?.frameRate).toBe(30);
     }
     const warning = await eventually(20_000, "a warning", async () => {

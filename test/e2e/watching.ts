@@ -21,13 +21,30 @@ export function watch(
 }
 
 /** Rules about the pace of the stream: what breaks them may be a machine that has too little time for the encoder. */
-export const TIMING_RULES: ReadonlySet<string> = new Set([
+const TIMING_RULES: ReadonlySet<string> = new Set([
   "part-clock",
   "segment-clock",
   "stale-msn-answered",
   "part-at-line-speed",
   "blocking-bounded",
 ]);
+
+/** Rules that an encoder breaks by itself when it has too little time: it leaves pictures out, and single ones last longer than a part may. */
+const STARVED_RULES: ReadonlySet<string> = new Set([
+  ...TIMING_RULES,
+  "part-long-enough",
+  "duration-true",
+  "parts-fill-segment",
+  "dates-contiguous",
+  "dates-match-media",
+  "hint-becomes-part",
+  "average-bandwidth-true",
+]);
+
+/** What of the complaints stands when the machine had too little time for the encoder. */
+export function withoutStarvation(complaints: readonly string[]): string[] {
+  return complaints.filter((line) => !STARVED_RULES.has(line.split(" ")[0] ?? ""));
+}
 
 /** Everything a viewer would complain about, one line each; empty when the watch was clean. `timing` false leaves the pace out. */
 export function complaintsOf(report: ProbeReport, options: { readonly timing: boolean }): string[] {
