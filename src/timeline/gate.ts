@@ -182,7 +182,7 @@ export class Gate {
       session.startMicros = onTick(this.#landing(leader.nowMs));
       for (const { raw, config } of session.start.tracks) this.timeline.adopt({ raw, config }, nowMs);
     } else {
-      const startWallMs = wallMs - (nowMs - leader.nowMs);
+      const startWallMs = Math.round(wallMs - (nowMs - leader.nowMs));
       this.#anchorMicros = onTick(this.timeline.series.beginning(Math.round(startWallMs * 1000)));
       this.#anchorMs = leader.nowMs;
       session.startMicros = this.#anchorMicros;
