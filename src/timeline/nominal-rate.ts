@@ -1,27 +1,17 @@
+import { USUAL_RATES } from "#media/codecs/frame-rate.ts";
 import type { EncoderMetadata } from "#media/publish.ts";
 import type { TrackConfig } from "#media/track.ts";
 import { VIDEO_TIMESCALE } from "#media/track.ts";
 import type { Rational } from "#time/ticks.ts";
 
-/** Frame rates that exist, as fractions. */
+/** Frame rates that exist, as fractions: the usual ones, and those of slow cameras and screens. */
 const RATES: readonly Rational[] = [
+  ...USUAL_RATES,
   { num: 10, den: 1 },
   { num: 12, den: 1 },
   { num: 15, den: 1 },
   { num: 20, den: 1 },
-  { num: 24000, den: 1001 },
-  { num: 24, den: 1 },
-  { num: 25, den: 1 },
-  { num: 30000, den: 1001 },
-  { num: 30, den: 1 },
-  { num: 48, den: 1 },
-  { num: 50, den: 1 },
-  { num: 60000, den: 1001 },
-  { num: 60, den: 1 },
   { num: 90, den: 1 },
-  { num: 100, den: 1 },
-  { num: 120000, den: 1001 },
-  { num: 120, den: 1 },
 ];
 
 /** Relative difference below which a claimed rate is a rate that exists: 29.97 and 30 differ by 0.1 %. */

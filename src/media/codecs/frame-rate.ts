@@ -1,7 +1,7 @@
 import type { Rational } from "#time/ticks.ts";
 
 /** Frames per second in use by cameras and encoders, as fractions. */
-const USUAL_RATES: readonly Rational[] = [
+export const USUAL_RATES: readonly Rational[] = [
   { num: 24000, den: 1001 },
   { num: 24, den: 1 },
   { num: 25, den: 1 },
