@@ -6,6 +6,13 @@ import { join } from "node:path";
 import { ensureInstalled, bunPath, ROOT } from "./install.mjs";
 import { ensureSystemPackages } from "./system-packages.mjs";
 
+/** A runner that prints nothing for so long hangs: no test may take that long, and each ends with a line. */
+const SILENCE_MAX_MS = 300_000;
+/** A runner that hangs has so long to say where it stood. */
+const LAST_WORDS_MS = 10_000;
+/** Output that a runner wrote before its end arrives within so long. */
+const LAST_LINES_MS = 2_000;
+
 /** Test files of the first round that run at the same time. */
 const FILES_AT_ONCE_MAX = 4;
 
@@ -31,19 +38,43 @@ for (const signal of ["SIGINT", "SIGTERM"]) {
   });
 }
 
+/** Passes on what the runner prints, and ends the runner when it falls silent. Returns how to stop watching. */
+function watch(runner) {
+  let timer;
+  const silent = () => {
+    console.log(`the test runner printed nothing for ${SILENCE_MAX_MS / 1000} s: it hangs and is ended`);
+    runner.kill("SIGTERM");
+    timer = setTimeout(() => runner.kill("SIGKILL"), LAST_WORDS_MS);
+  };
+  const heard = () => {
+    clearTimeout(timer);
+    timer = setTimeout(silent, SILENCE_MAX_MS);
+  };
+  for (const name of ["stdout", "stderr"]) {
+    runner[name].pipe(process[name], { end: false });
+    runner[name].on("data", heard);
+  }
+  heard();
+  return () => clearTimeout(timer);
+}
+
 /** Runs the runner once and counts what its report says. */
 async function round(flags, paths) {
   const folder = mkdtempSync(join(tmpdir(), "grandstand-test-"));
   const report = join(folder, "junit.xml");
   const args = ["test", ...flags, "--reporter=junit", `--reporter-outfile=${report}`, ...paths];
-  running = spawn(bunPath(), args, { cwd: ROOT, stdio: "inherit" });
+  running = spawn(bunPath(), args, { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"] });
+  const unwatch = watch(running);
   const code = await new Promise((resolve) => {
     running.once("error", (error) => {
       console.error(`Bun cannot be started: ${error.message}. Delete node_modules and run npm test again.`);
       resolve(1);
     });
-    running.once("exit", (exitCode) => resolve(exitCode ?? 1));
+    // What it started and left behind may hold its output open: its last lines get a moment, not forever.
+    running.once("close", (exitCode) => resolve(exitCode ?? 1));
+    running.once("exit", (exitCode) => setTimeout(resolve, LAST_LINES_MS, exitCode ?? 1));
   });
+  unwatch();
   const counted = count(report);
   rmSync(folder, { recursive: true, force: true });
   if (code !== 0 && counted.failed === 0) {
