@@ -2,6 +2,7 @@
 import { parseArgs } from "node:util";
 import { verdictsOf } from "#test/e2e/conformance.ts";
 import { measureCpuPressure } from "#test/e2e/cpu-pressure.ts";
+import { eventually } from "#test/e2e/deadline.ts";
 import { MAIN_KEY, startEncoder, startPlatform, untilOnAir } from "#test/e2e/platform.ts";
 
 /** A day and a night. */
@@ -12,6 +13,14 @@ const minutes = Number(values.minutes);
 if (!(minutes > 0 && minutes <= MINUTES_MAX)) {
   console.error(`--minutes ${values.minutes}: must be a number above 0, at most ${MINUTES_MAX}`);
   process.exit(2);
+}
+
+/** Plain players begin three target durations behind; before there is so much, they would play without any reserve. */
+const JOINABLE_SECONDS = 8;
+
+async function listedSeconds(url: string): Promise<number> {
+  const text = await (await fetch(url)).text();
+  return [...text.matchAll(/#EXTINF:([\d.]+)/g)].reduce((sum, [, seconds]) => sum + Number(seconds), 0);
 }
 
 async function residentMegabytes(pid: number): Promise<number> {
@@ -26,6 +35,12 @@ await using _encoder = startEncoder({
   video: ["-b:v", "2500k"],
 });
 await untilOnAir(platform, "main", 30_000);
+const source = `${platform.http}/live/main/source/index.m3u8`;
+await eventually(
+  30_000,
+  `${JOINABLE_SECONDS} s of media`,
+  async () => (await listedSeconds(source)) >= JOINABLE_SECONDS || undefined,
+);
 const pid = await platform.nodePid();
 const pressure = measureCpuPressure();
 const startMegabytes = await residentMegabytes(pid);

@@ -1,5 +1,5 @@
 import { edgeOf, endDateMs, type MediaPlaylist } from "#probe/hls/media-playlist.ts";
-import { type RenditionsRule, type RenditionView, wasHeld } from "./rule.ts";
+import type { RenditionsRule, RenditionView } from "./rule.ts";
 
 /** Dates of the same instant may differ between renditions by this: an audio frame and rounding. */
 const DATE_MAPPING_MS_MAX = 40;
@@ -55,7 +55,7 @@ function* checkReports(current: RenditionView, others: readonly RenditionView[])
     const other = others.find((candidate) => candidate.url === url);
     if (other === undefined || report.lastMsn === undefined) continue;
     // Only what the other rendition showed before this answer was written can be held against it.
-    const writtenAtMs = wasHeld(current.sentAtMs, current.atMs) ? current.atMs - WRITING_MS_MAX : current.sentAtMs;
+    const writtenAtMs = current.held ? current.atMs - WRITING_MS_MAX : current.sentAtMs;
     if (other.atMs > writtenAtMs) continue;
     const shown = newestPart(other.playlist);
     const reported = place(report.lastMsn, report.lastPart ?? 0);

@@ -6,9 +6,9 @@ import type { Mpd } from "#probe/dash/mpd.ts";
 /** Answers that take longer than this were waiting for news, in milliseconds. */
 const HELD_MS_MIN = 30;
 
-/** Whether a blocking request was parked, so that its answer shows the moment of the change. */
-export function wasHeld(sentAtMs: number, atMs: number): boolean {
-  return atMs - sentAtMs > HELD_MS_MIN;
+/** Whether a request was a blocking one and was parked, so that its answer shows the moment of the change. */
+export function wasHeld(http: { readonly url: string; readonly sentAtMs: number; readonly endAtMs: number }): boolean {
+  return http.url.includes("_HLS_msn=") && http.endAtMs - http.sentAtMs > HELD_MS_MIN;
 }
 
 /** A breach of an `error` rule makes the probe fail; a `warning` is a recommendation, or a demand of a platform rather than of the specification. */
@@ -27,8 +27,9 @@ export interface RuleHead {
 /** What a playlist rule may know beside the playlist and the one before. Times in milliseconds of the monotonic clock. */
 export interface PlaylistContext {
   readonly url: string;
-  readonly sentAtMs: number;
   readonly atMs: number;
+  /** See {@link wasHeld}. */
+  readonly held: boolean;
   /** How late this observer may have been itself, with the allowance for the network. */
   readonly slackMs: number;
   /** When the newest segment, part of the previous playlist was first seen; `undefined` when it was there at the beginning. */
@@ -53,6 +54,8 @@ export interface RenditionView {
   readonly playlist: MediaPlaylist;
   readonly sentAtMs: number;
   readonly atMs: number;
+  /** See {@link wasHeld}. */
+  readonly held: boolean;
   /** Date of media time zero by the newest segment of which both are known, in milliseconds since the Unix epoch. */
   readonly dateOfZeroMs: number | undefined;
   /** Newest position another rendition's report claimed for this one, and when that report had arrived. */

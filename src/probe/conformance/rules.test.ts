@@ -66,8 +66,8 @@ function but(text: string, ...changes: readonly [string, string][]): string {
 
 const CONTEXT: PlaylistContext = {
   url: URL_,
-  sentAtMs: 9_000,
   atMs: 10_000,
+  held: true,
   slackMs: 100,
   segmentAddedAtMs: 8_500,
   partAddedAtMs: 9_500,
@@ -168,6 +168,7 @@ function view(text: string, options: Partial<RenditionView> = {}): RenditionView
     playlist: parseMediaPlaylist(text),
     sentAtMs: 2_000,
     atMs: 2_500,
+    held: true,
     dateOfZeroMs: 0,
     reported: undefined,
     ...options,

@@ -8,7 +8,7 @@ import {
   type PlaylistPart,
   type PlaylistSegment,
 } from "#probe/hls/media-playlist.ts";
-import { type PlaylistRule, wasHeld } from "./rule.ts";
+import type { PlaylistRule } from "./rule.ts";
 
 /** A new segment is due within this many target durations. */
 const SEGMENT_CLOCK_TARGETS_MAX = 1.5;
@@ -290,13 +290,13 @@ export const UPDATE_RULES: readonly PlaylistRule[] = [
     clause: "6.2.1",
     severity: "error",
     demands: "A live playlist with parts gets a new part within one part target of the one before.",
-    *check(current, previous, { sentAtMs, atMs, slackMs, partAddedAtMs }) {
+    *check(current, previous, { held, atMs, slackMs, partAddedAtMs }) {
       const target = current.partTargetS;
       if (previous === undefined || target === undefined || partAddedAtMs === undefined || current.endList) return;
       const added = addedParts(current, previous).length;
       const gapMs = atMs - partAddedAtMs;
       // A held answer comes when the first new part is there; one that was waiting for us may have gathered several, and the next may be due now.
-      const targets = wasHeld(sentAtMs, atMs) ? 1 : added + 1;
+      const targets = held ? 1 : added + 1;
       if (added > 0 && gapMs > targets * target * 1000 + slackMs) {
         const edge = edgeOf(current);
         yield `the part after ${Math.round(gapMs)} ms is late (now at ${edge.msn}.${edge.part}, target ${target} s)`;

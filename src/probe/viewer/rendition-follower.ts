@@ -4,7 +4,7 @@ import { segmentChange } from "#probe/conformance/update-rules.ts";
 import { allParts, edgeOf, lastSegmentNumber, type MediaPlaylist } from "#probe/hls/media-playlist.ts";
 import { mergeDelta } from "#probe/hls/merge-delta.ts";
 import type { HttpAnswer } from "#probe/http/client.ts";
-import type { RenditionView } from "#probe/conformance/rule.ts";
+import { type RenditionView, wasHeld } from "#probe/conformance/rule.ts";
 import { MEDIA_BACKLOG_MAX, MediaReader } from "./media-reader.ts";
 import type { Presentation } from "./presentation.ts";
 import { RetentionWatch } from "./retention.ts";
@@ -137,13 +137,14 @@ export class RenditionFollower {
   #observe(playlist: MediaPlaylist, http: HttpAnswer): void {
     const { checker, figures } = this.#watch;
     const previous = this.#playlist;
-    const [sentAtMs, atMs] = [http.sentAtMs, http.endAtMs];
+    const { sentAtMs, endAtMs: atMs } = http;
+    const held = wasHeld(http);
     figures.playlistAtMs ??= atMs;
     const since = this.#partAddedAtMs ?? this.#segmentAddedAtMs ?? atMs;
     checker.playlist(playlist, previous, {
       url: this.url,
-      sentAtMs,
       atMs,
+      held,
       slackMs: slackMs(this.#watch, 1000 * (playlist.partTargetS ?? playlist.targetDurationS), since),
       segmentAddedAtMs: this.#segmentAddedAtMs,
       partAddedAtMs: this.#partAddedAtMs,
@@ -161,6 +162,7 @@ export class RenditionFollower {
       playlist,
       sentAtMs,
       atMs,
+      held,
       dateOfZeroMs: this.media.dateOfZeroMs,
       reported: this.#presentation.reported(this.url),
     };
