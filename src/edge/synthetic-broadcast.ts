@@ -75,6 +75,7 @@ export class SyntheticBroadcast {
       stream: options.stream ?? "main",
       timelineId: options.timelineId ?? "0123456789abcdef",
       fence: 1,
+      originMicros: START_MICROS,
       tracks: TRACKS,
       segmentDurationMicros: SEGMENT_MICROS,
       targetDurationSeconds: 2,
@@ -117,6 +118,7 @@ export class SyntheticBroadcast {
           segment,
           startMicros: START_MICROS + this.#cutsMade * SEGMENT_MICROS,
           discontinuitySequence: 0,
+          periodStartMicros: START_MICROS,
           discontinuity: false,
         });
         this.#cutsMade++;

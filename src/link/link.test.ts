@@ -41,6 +41,7 @@ const HELLO: HelloRecord = {
   stream: "main",
   timelineId: "0123456789abcdef",
   fence: 1,
+  originMicros: 0,
   tracks: [track(VIDEO), track(AUDIO)],
   segmentDurationMicros: 2_000_000,
   targetDurationSeconds: 2,
@@ -49,7 +50,8 @@ const HELLO: HelloRecord = {
 };
 
 function cut(segment: number): LinkRecord {
-  return { type: "cut", segment, startMicros: segment * 2_000_000, discontinuitySequence: 0, discontinuity: false };
+  const at = { segment, startMicros: segment * 2_000_000, periodStartMicros: 0 };
+  return { type: "cut", ...at, discontinuitySequence: 0, discontinuity: false };
 }
 
 function frame(
@@ -241,12 +243,12 @@ describe("a broadcast", () => {
     const broadcast = new LiveBroadcast(HELLO);
     const early = broadcast.subscribe({ name: "early", from: "window" });
     const first: LinkRecord[] = [];
-    for (let segment = 1; segment <= 3; segment++) {
+    for (let segment = 1; segment <= RING_SEGMENTS_MAX + 1; segment++) {
       for (const record of segmentRecords(segment, 10)) broadcast.publish(record);
       first.push(...early.take());
     }
     const late = broadcast.subscribe({ name: "late", from: "window" });
-    for (const record of segmentRecords(4, 10)) broadcast.publish(record);
+    for (const record of segmentRecords(RING_SEGMENTS_MAX + 2, 10)) broadcast.publish(record);
     first.push(...early.take());
     const second = late.take();
     for (const id of [VIDEO, AUDIO]) expect(frames(second, id)).toEqual(frames(first, id));

@@ -30,6 +30,8 @@ export interface HelloRecord {
   /** 16 hexadecimal digits, random, born with the timeline; stands in every media URL. */
   readonly timelineId: string;
   readonly fence: number;
+  /** The whole second in or before which the timeline began, stream time in microseconds: where DASH counts from. */
+  readonly originMicros: number;
   readonly tracks: readonly Track[];
   /** Nominal segment duration D in microseconds. */
   readonly segmentDurationMicros: number;
@@ -48,6 +50,8 @@ export interface CutRecord {
   readonly startMicros: number;
   /** Discontinuities of the timeline before this segment's first frame, counted by the router, the same in every track. */
   readonly discontinuitySequence: number;
+  /** Stream time at which the first segment after the last discontinuity began, or the timeline, microseconds: the start of its DASH Period. */
+  readonly periodStartMicros: number;
   /** Whether this segment starts with a discontinuity. */
   readonly discontinuity: boolean;
 }

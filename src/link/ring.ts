@@ -1,8 +1,8 @@
 import type { Track } from "#media/track.ts";
 import type { LinkRecord } from "./record.ts";
 
-/** Whole segments kept beside the open one: enough for a transcoder or origin that comes a moment late. */
-export const RING_SEGMENTS_MAX = 3;
+/** Whole segments kept beside the open one: enough for a transcoder or restream that comes a moment late. */
+export const RING_SEGMENTS_MAX = 1;
 /** Bytes of frames kept. Full: the oldest segment goes, whole. */
 export const RING_BYTES_MAX = 134_217_728;
 

@@ -21,6 +21,8 @@ const checkpoint: GateCheckpoint = {
   segment: 42,
   cutMicros: 1_000_000,
   discontinuitySequence: 0,
+  originMicros: 1_000_000,
+  periodStartMicros: 1_000_000,
   plan: { durationMicros: 2_000_000, targetSeconds: 2 },
   partTargetMicros: 500_000,
   windowMicros: 60_000_000,

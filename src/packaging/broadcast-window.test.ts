@@ -130,6 +130,7 @@ function cutAt(position: number, change: Partial<CutRecord> = {}): CutRecord {
     startMicros: 1_795_000_000_000_000 + position * 2_000_000,
     discontinuity: false,
     discontinuitySequence: 0,
+    periodStartMicros: 1_795_000_000_000_000,
     ...change,
   };
 }

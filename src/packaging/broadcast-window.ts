@@ -77,7 +77,7 @@ export class BroadcastWindow implements WindowSnapshot {
   }
 
   periodStartMicros(discontinuitySequence: number): number {
-    return this.#periodStarts.get(discontinuitySequence) ?? 0;
+    return this.#periodStarts.get(discontinuitySequence) ?? this.#parameters.originMicros;
   }
 
   /** Takes the next record. Never throws for what a link may carry: what does not fit is left out and becomes a gap. */
@@ -187,10 +187,8 @@ export class BroadcastWindow implements WindowSnapshot {
     this.#lastCut = cut;
     this.#cuts.set(cut.segment, cut);
     dropOldest(this.#cuts, CUTS_KEPT_MAX);
-    if (cut.discontinuity) {
-      this.#periodStarts.set(cut.discontinuitySequence, cut.startMicros);
-      dropOldest(this.#periodStarts, PERIODS_KEPT_MAX);
-    }
+    this.#periodStarts.set(cut.discontinuitySequence, cut.periodStartMicros);
+    dropOldest(this.#periodStarts, PERIODS_KEPT_MAX);
     for (const track of this.#tracks) if (track.cut(cut)) this.#version++;
   }
 
@@ -219,8 +217,9 @@ const FUTURE: Located = { state: "future" };
 const GONE: Located = { state: "gone" };
 
 function parametersOf(hello: HelloRecord): WindowParameters {
-  const { timelineId, segmentDurationMicros, targetDurationSeconds, partTargetMicros, windowMicros } = hello;
-  return { timelineId, segmentDurationMicros, targetDurationSeconds, partTargetMicros, windowMicros };
+  const { timelineId, originMicros, segmentDurationMicros, targetDurationSeconds, partTargetMicros, windowMicros } =
+    hello;
+  return { timelineId, originMicros, segmentDurationMicros, targetDurationSeconds, partTargetMicros, windowMicros };
 }
 
 function dropOldest(map: Map<number, unknown>, countMax: number): void {

@@ -90,6 +90,7 @@ function irregularRecords(cutFrames: readonly number[]): LinkRecord[] {
       startMicros: Math.round(TEST_START_MICROS + (frames * 1e6) / 30),
       discontinuity: false,
       discontinuitySequence: 0,
+      periodStartMicros: TEST_START_MICROS,
     },
   }));
   for (const track of [TEST_VIDEO, TEST_AUDIO]) {

@@ -74,6 +74,7 @@ export function testHello(options: Partial<TestBroadcast> = {}): HelloRecord {
     stream: "main",
     timelineId: TEST_TIMELINE,
     fence: 1,
+    originMicros: options.startMicros ?? TEST_START_MICROS,
     tracks: options.tracks ?? [TEST_VIDEO, TEST_AUDIO],
     segmentDurationMicros: Math.round((framesPerSegment * frameRate.den * 1e6) / frameRate.num),
     targetDurationSeconds: Math.round((framesPerSegment * frameRate.den) / frameRate.num + 0.4),
@@ -154,9 +155,13 @@ export function testRecords(options: TestBroadcast): LinkRecord[] {
   const microsOf = (frames: number): number => startMicros + Math.round((frames * frameRate.den * 1e6) / frameRate.num);
   const cutMicros = Array.from({ length: segmentCount + 1 }, (_, i) => microsOf(i * framesPerSegment));
   let sequence = 0;
+  let periodStartMicros = startMicros;
   const cuts: Timed[] = cutMicros.map((micros, position) => {
     const discontinuity = discontinuities.includes(position);
-    if (discontinuity) sequence++;
+    if (discontinuity) {
+      sequence++;
+      periodStartMicros = micros;
+    }
     return {
       micros: micros - 0.75,
       record: {
@@ -165,6 +170,7 @@ export function testRecords(options: TestBroadcast): LinkRecord[] {
         startMicros: micros,
         discontinuity,
         discontinuitySequence: sequence,
+        periodStartMicros,
       },
     };
   });

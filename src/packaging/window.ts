@@ -75,6 +75,8 @@ export interface WindowTrack {
 /** The parameters that are fixed for a whole timeline, as every playlist and manifest states them. */
 export interface WindowParameters {
   readonly timelineId: string;
+  /** A whole second in or before which the timeline began, stream time in microseconds. */
+  readonly originMicros: number;
   /** Nominal segment duration in microseconds. */
   readonly segmentDurationMicros: number;
   readonly targetDurationSeconds: number;
@@ -90,6 +92,6 @@ export interface WindowSnapshot {
   readonly tracks: readonly WindowTrack[];
   track(name: string): WindowTrack | undefined;
   readonly ended: EndReason | undefined;
-  /** Stream time at which the period of this discontinuity sequence starts, microseconds; 0 where its beginning was not seen. */
+  /** Stream time at which the period of this discontinuity sequence starts, microseconds. */
   periodStartMicros(discontinuitySequence: number): number;
 }

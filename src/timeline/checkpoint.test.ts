@@ -13,6 +13,8 @@ const CHECKPOINT: GateCheckpoint = {
   segment: 217_163_201,
   cutMicros: 1_795_000_002_000_000,
   discontinuitySequence: 1,
+  originMicros: 1_795_000_000_000_000,
+  periodStartMicros: 1_795_000_000_000_000,
   plan: { durationMicros: 2_000_000, targetSeconds: 2 },
   partTargetMicros: 500_000,
   windowMicros: 60_000_000,
@@ -70,7 +72,7 @@ describe("a stored checkpoint", () => {
   });
 
   test("of another version is none", () => {
-    const text = formatCheckpoint(CHECKPOINT).replace('"version":1', '"version":2');
+    const text = formatCheckpoint(CHECKPOINT).replace('"version":2', '"version":1');
     expect(parseCheckpoint(text)).toBeUndefined();
   });
 });

@@ -15,6 +15,9 @@ export interface GateCheckpoint {
   /** Stream time of that segment's start, microseconds. */
   readonly cutMicros: number;
   readonly discontinuitySequence: number;
+  /** As in the link's hello, and in its newest cut. */
+  readonly originMicros: number;
+  readonly periodStartMicros: number;
   readonly plan: SegmentPlan;
   readonly partTargetMicros: number;
   readonly windowMicros: number;
@@ -23,7 +26,7 @@ export interface GateCheckpoint {
   readonly gops: readonly number[];
 }
 
-const VERSION = 1;
+const VERSION = 2;
 
 function hexOf(bytes: Uint8Array): string {
   let text = "";
@@ -62,6 +65,8 @@ const NUMBERS = [
   "segment",
   "cutMicros",
   "discontinuitySequence",
+  "originMicros",
+  "periodStartMicros",
   "partTargetMicros",
   "windowMicros",
 ] as const;

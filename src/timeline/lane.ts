@@ -62,11 +62,12 @@ export class Lane implements VideoSink<Unit> {
   #filler: Unit | undefined;
   #hasSilence = false;
 
-  constructor(raw: RawTrack, track: Track, sink: LaneSink) {
+  /** `pictureMicros`: how long a picture may last, microseconds. */
+  constructor(raw: RawTrack, track: Track, sink: LaneSink, pictureMicros: number) {
     this.raw = raw;
     this.track = track;
     this.#sink = sink;
-    this.video = raw.kind === "video" ? new VideoStamper<Unit>(this) : undefined;
+    this.video = raw.kind === "video" ? new VideoStamper<Unit>(this, pictureMicros) : undefined;
     this.configure(track);
   }
 

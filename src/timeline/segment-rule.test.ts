@@ -35,6 +35,7 @@ describe("a frame", () => {
       plan,
       keyframe,
       sinceCutMicros: since * S,
+      isFirst: false,
       frameMicros: 33_333,
       nextKeyframeMicros: next === undefined ? undefined : next * S,
     });
@@ -59,8 +60,22 @@ describe("a frame", () => {
   test("never cuts within a second of the cut before", () => {
     expect(ask(0.999, true)).toBe("none");
     expect(
-      decideCut({ plan, keyframe: false, sinceCutMicros: 0.5 * S, frameMicros: 3 * S, nextKeyframeMicros: undefined }),
+      decideCut({
+        plan,
+        keyframe: false,
+        sinceCutMicros: 0.5 * S,
+        isFirst: true,
+        frameMicros: 3 * S,
+        nextKeyframeMicros: undefined,
+      }),
     ).toBe("none");
+  });
+
+  test("cuts a second after the beginning of a broadcast, whatever it is", () => {
+    const first = { plan, isFirst: true, frameMicros: 33_333, nextKeyframeMicros: 2 * S };
+    expect(decideCut({ ...first, keyframe: false, sinceCutMicros: 0.99 * S })).toBe("none");
+    expect(decideCut({ ...first, keyframe: false, sinceCutMicros: S })).toBe("dependent");
+    expect(decideCut({ ...first, keyframe: true, sinceCutMicros: S })).toBe("independent");
   });
 });
 

@@ -3,6 +3,7 @@
  *
  *   a keyframe at least D after the last cut                         ─▶ cut
  *   a keyframe earlier, but the next one would come too late         ─▶ cut
+ *   any frame a second after a broadcast began at once               ─▶ cut: players that want a whole segment first begin sooner
  *   any frame that would take the segment past what TARGETDURATION allows ─▶ cut, and the segment is not independent
  *
  * D and the target duration are fixed for a timeline, as HLS demands (RFC 8216bis "EXT-X-TARGETDURATION").
@@ -107,11 +108,14 @@ export function decideCut(options: {
   readonly plan: SegmentPlan;
   readonly keyframe: boolean;
   readonly sinceCutMicros: number;
+  /** The segment is the first of a broadcast. */
+  readonly isFirst: boolean;
   readonly frameMicros: number;
   readonly nextKeyframeMicros: number | undefined;
 }): CutDecision {
-  const { plan, keyframe, sinceCutMicros, frameMicros, nextKeyframeMicros } = options;
+  const { plan, keyframe, sinceCutMicros, isFirst, frameMicros, nextKeyframeMicros } = options;
   if (sinceCutMicros < CUT_DISTANCE_MICROS_MIN) return "none";
+  if (isFirst) return keyframe ? "independent" : "dependent";
   const limit = segmentMicrosMax(plan);
   if (keyframe) {
     if (sinceCutMicros >= plan.durationMicros - TOLERANCE_MICROS) return "independent";

@@ -10,6 +10,8 @@ import type { TimelineOptions, TimelinePorts, TimelineSettings } from "./timelin
 const NUMBERS_EPOCH_SECONDS = 1_577_836_800;
 /** How much later than real time a wrong clock may have left a timeline that ended, microseconds. */
 const ENDED_AHEAD_MICROS_MAX = 3_600_000_000;
+/** Longest picture, microseconds. */
+const PICTURE_MICROS_MAX = 500_000;
 
 /** The segments of a timeline: its identity, their plan, their numbers, and the newest cuts, as many as the slowest track still needs. */
 export class SegmentSeries {
@@ -29,6 +31,9 @@ export class SegmentSeries {
   readonly #before: GateCheckpoint | undefined;
   readonly #cuts: LaneCut[] = [];
   #discontinuitySequence: number;
+  #originMicros = 0;
+  #periodStartMicros = 0;
+  #firstNumber = -1;
 
   constructor(options: TimelineOptions) {
     const { checkpoint, settings } = options;
@@ -43,6 +48,11 @@ export class SegmentSeries {
     this.#discontinuitySequence = this.resumed?.discontinuitySequence ?? 0;
     this.partTargetMicros = this.resumed?.partTargetMicros ?? settings.partTargetMicros;
     this.#windowMicros = this.resumed?.windowMicros ?? settings.windowMicros;
+  }
+
+  /** How long a picture may last, microseconds: it fits a part. */
+  get pictureMicrosMax(): number {
+    return this.partTargetMicros === 0 ? PICTURE_MICROS_MAX : Math.min(this.partTargetMicros, PICTURE_MICROS_MAX);
   }
 
   /** Whether it is known how far this stream's keyframes are apart. */
@@ -69,13 +79,22 @@ export class SegmentSeries {
     this.startedWallMs = this.resumed?.startedWallMs ?? wallMs;
     const named = Math.floor(startMicros / MICROS_PER_SECOND) - NUMBERS_EPOCH_SECONDS;
     this.number = Math.max(this.number + 1, named);
-    if (discontinuity) this.#discontinuitySequence++;
+    this.#firstNumber = this.number;
+    this.#originMicros = this.resumed?.originMicros ?? startMicros - (startMicros % MICROS_PER_SECOND);
+    this.#periodStartMicros = this.resumed?.periodStartMicros ?? startMicros;
+    this.#count(startMicros, discontinuity);
   }
 
-  /** The next segment begins. */
-  next(discontinuity: boolean): void {
+  #count(startMicros: number, discontinuity: boolean): void {
+    if (!discontinuity) return;
+    this.#discontinuitySequence++;
+    this.#periodStartMicros = startMicros;
+  }
+
+  /** The next segment begins at `startMicros`. */
+  next(startMicros: number, discontinuity: boolean): void {
     this.number++;
-    if (discontinuity) this.#discontinuitySequence++;
+    this.#count(startMicros, discontinuity);
   }
 
   /** What subscribers are told first. */
@@ -85,12 +104,18 @@ export class SegmentSeries {
       stream: this.#settings.stream,
       timelineId: this.timelineId,
       fence: this.#fence,
+      originMicros: this.#originMicros,
       tracks,
       segmentDurationMicros: this.plan.durationMicros,
       targetDurationSeconds: this.plan.targetSeconds,
       partTargetMicros: this.partTargetMicros,
       windowMicros: this.#windowMicros,
     };
+  }
+
+  /** Whether the newest segment is the first of a broadcast that began at once, as its stream's keyframes were known. */
+  get isFirst(): boolean {
+    return this.resumed === undefined && this.knowsGops && this.number === this.#firstNumber;
   }
 
   get oldestCut(): LaneCut | undefined {
@@ -126,6 +151,7 @@ export class SegmentSeries {
       segment: this.number,
       startMicros,
       discontinuitySequence: this.#discontinuitySequence,
+      periodStartMicros: this.#periodStartMicros,
       discontinuity,
     });
   }
@@ -140,6 +166,8 @@ export class SegmentSeries {
       segment: this.number,
       cutMicros,
       discontinuitySequence: this.#discontinuitySequence,
+      originMicros: this.#originMicros,
+      periodStartMicros: this.#periodStartMicros,
       plan: this.plan,
       partTargetMicros: this.partTargetMicros,
       windowMicros: this.#windowMicros,

@@ -5,9 +5,6 @@ import { gapMicrosMax, type GopMeter } from "./segment-rule.ts";
 import type { SegmentSeries } from "./segment-series.ts";
 import type { GateCounters } from "./timeline.ts";
 
-/** Longest repeated picture, microseconds. */
-const PICTURE_MICROS_MAX = 500_000;
-
 /** How much after the start of its first segment sound may begin without silence before it, microseconds. */
 const LATE_SOUND_MICROS = 100_000;
 /** How much before its first segment a further picture may begin, microseconds: its delay by B-frames is another. */
@@ -23,14 +20,11 @@ export class Stamping {
   readonly #series: SegmentSeries;
   readonly #counters: GateCounters;
   readonly #gops: GopMeter;
-  readonly #pictureMicros: number;
 
   constructor(series: SegmentSeries, counters: GateCounters, gops: GopMeter) {
     this.#series = series;
     this.#counters = counters;
     this.#gops = gops;
-    const part = series.partTargetMicros;
-    this.#pictureMicros = part === 0 ? PICTURE_MICROS_MAX : Math.min(part, PICTURE_MICROS_MAX);
   }
 
   /** Stamps a unit; `false` when it cannot be used. */
@@ -75,7 +69,7 @@ export class Stamping {
   fill(lane: Lane, untilMicros: number, exact: boolean): boolean {
     if (lane.filler === undefined) return false;
     if (lane.video !== undefined) {
-      this.#counters.held += lane.picture(untilMicros, this.#pictureMicros, exact);
+      this.#counters.held += lane.picture(untilMicros, this.#series.pictureMicrosMax, exact);
     } else if (lane.audio !== undefined) {
       lane.audio.nextDts ??= microsToTicks(this.#series.originOf(lane), lane.audio.timescale);
       this.#counters.silent += lane.silence(lane.silentFramesUntil(untilMicros));

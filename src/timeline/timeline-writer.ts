@@ -99,7 +99,7 @@ export class TimelineWriter implements LaneSink {
     for (const { raw, config } of announced) {
       const known = this.series.resumed?.tracks.find((track) => track.name === trackName(raw));
       if (known !== undefined && !sameConfig(known.config, config)) discontinuity = true;
-      this.lanes.push(new Lane(raw, this.#track(raw, config, known), this));
+      this.lanes.push(new Lane(raw, this.#track(raw, config, known), this, this.series.pictureMicrosMax));
     }
     this.leader = this.#chooseLeader();
     this.series.begin(startMicros, wallMs, discontinuity);
@@ -114,7 +114,7 @@ export class TimelineWriter implements LaneSink {
     const { raw, config } = announced;
     const lane = this.lane(raw);
     if (lane === undefined) {
-      const joining = new Lane(raw, this.#track(raw, config, undefined), this);
+      const joining = new Lane(raw, this.#track(raw, config, undefined), this, this.series.pictureMicrosMax);
       joining.arrivedMs = nowMs;
       this.#joining.push(joining);
       return;
@@ -306,6 +306,7 @@ export class TimelineWriter implements LaneSink {
         plan: this.series.plan,
         keyframe,
         sinceCutMicros: since,
+        isFirst: this.series.isFirst,
         frameMicros: ticksToMicros(duration, timescale),
         nextKeyframeMicros: filler || !isPicture ? undefined : this.gops.expectedMicros,
       });
@@ -320,9 +321,10 @@ export class TimelineWriter implements LaneSink {
     if (changes) {
       for (const lane of this.lanes) if (lane.pendingConfig !== undefined) this.#finish(lane, by, micros);
     }
-    this.series.next(discontinuity);
+    // That a broadcast's first segment ends early is our wish, no fault of the encoder's.
+    if (decision === "dependent" && !this.series.isFirst) this.counters.dependentCuts++;
+    this.series.next(micros, discontinuity);
     this.counters.cuts++;
-    if (decision === "dependent") this.counters.dependentCuts++;
     if (changes) this.#change(micros);
     const { leader } = this;
     if (leader !== undefined && leader.segment < this.segment) {

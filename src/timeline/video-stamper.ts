@@ -11,6 +11,7 @@ import { RateMeter } from "./nominal-rate.ts";
  *   locked ─frames left out too often, or the line slides away─▶ measuring ─61 stamps on the line of a rate─▶ locked
  *
  * Decode times are contiguous in both: a frame after a gap begins where the one before ended, and its presentation offset says when it is shown.
+ * No frame lasts longer than fits a part beside others: after a long gap decode times stay behind, and the next frames make up for it bit by bit.
  * With B-frames, decode times are moved later by the delay of the first keyframe, so that a keyframe is shown at its own decode time.
  */
 
@@ -26,6 +27,12 @@ const MOVES_MAX = 2;
 const DOUBTS_MAX = 8;
 /** How far a presentation offset may be from a whole frame and still mean it, ticks: differences of two rounded stamps, 1.5 ms. */
 const SNAP_TICKS = 135;
+/** A frame that makes up for a gap lasts at most so many usual ones, */
+const CATCH_UP_FRAMES = 1.5;
+/** … or this share of a part where that is more: parts are then at least 85 % full (RFC 8216bis "EXT-X-PART-INF"). */
+const CATCH_UP_SHARE = 0.15;
+/** How far decode times may stay behind, ticks: 1 s. Frames that are all longer than a part are stamped as they are. */
+const BEHIND_TICKS_MAX = 90_000;
 /** Assumed duration before anything is known, ticks: 30 fps. */
 const UNKNOWN_TICKS = 3000;
 
@@ -44,7 +51,10 @@ interface Held<Payload> {
 export class VideoStamper<Payload> {
   /** End of the last stamped frame: the decode time of the next. `undefined` before the first came. */
   nextDts: number | undefined;
+  /** Where the last stamped frame would end if it were as long as it is shown. */
+  #shownUntil = 0;
   readonly #sink: VideoSink<Payload>;
+  readonly #partTicks: number;
   readonly #meter = new RateMeter();
   #rate: Rational | undefined;
   #baseTicks = 0;
@@ -61,8 +71,10 @@ export class VideoStamper<Payload> {
   #lastTicks: number | undefined;
   #typicalTicks = UNKNOWN_TICKS;
 
-  constructor(sink: VideoSink<Payload>) {
+  /** `partMicros`: the longest frame that fits a part, microseconds. */
+  constructor(sink: VideoSink<Payload>, partMicros: number) {
     this.#sink = sink;
+    this.#partTicks = microsToTicks(partMicros, VIDEO_TIMESCALE);
   }
 
   /** The rate frames are locked to. */
@@ -83,8 +95,8 @@ export class VideoStamper<Payload> {
   /** How long after the expected end of the last frame one with decode time `micros` would begin, microseconds. */
   gapMicros(micros: number): number {
     const held = this.#held;
-    const end = held === undefined ? this.nextDts : held.ticks + this.#frameTicks();
-    if (end === undefined) return 0;
+    if (held === undefined && this.nextDts === undefined) return 0;
+    const end = held === undefined ? this.#shownUntil : held.ticks + this.#frameTicks();
     return ((microsToTicks(micros, VIDEO_TIMESCALE) + this.#shiftTicks - end) * 1_000_000) / VIDEO_TIMESCALE;
   }
 
@@ -152,6 +164,7 @@ export class VideoStamper<Payload> {
     const { nextDts } = this;
     if (nextDts === undefined || endTicks <= nextDts) return;
     this.nextDts = endTicks;
+    this.#shownUntil = endTicks;
     this.#sink.stamped(payload, nextDts, 0, endTicks - nextDts);
   }
 
@@ -241,7 +254,10 @@ export class VideoStamper<Payload> {
   /** Stamps a frame that should last until `end`. */
   #emit(payload: Payload, ptsTicks: number, end: number): void {
     const dts = this.nextDts ?? end - UNKNOWN_TICKS;
-    this.nextDts = Math.max(dts + 1, end);
+    this.#shownUntil = Math.max(dts + 1, end);
+    const usual = Math.max(CATCH_UP_SHARE * this.#partTicks, CATCH_UP_FRAMES * this.#frameTicks());
+    const longest = Math.round(Math.min(this.#partTicks, usual));
+    this.nextDts = Math.min(this.#shownUntil, Math.max(dts + longest, this.#shownUntil - BEHIND_TICKS_MAX));
     this.#sink.stamped(payload, dts, ptsTicks - dts, this.nextDts - dts);
   }
 }

@@ -122,7 +122,15 @@ function recordsOf(track: Track, samples: readonly Sample[]): LinkRecord[] {
       index = 0;
       const startMicros = TEST_START_MICROS + Math.round(((dts - start) * 1e6) / track.timescale);
       const segment = TEST_FIRST_SEGMENT + position;
-      records.push({ type: "cut", segment, startMicros, discontinuity: false, discontinuitySequence: 0 });
+      const periodStartMicros = TEST_START_MICROS;
+      records.push({
+        type: "cut",
+        segment,
+        startMicros,
+        discontinuity: false,
+        discontinuitySequence: 0,
+        periodStartMicros,
+      });
     }
     const frame: Frame = {
       track: track.id,

@@ -2,7 +2,13 @@ import { expect, test } from "bun:test";
 import { execFileSync } from "node:child_process";
 import type { LinkRecord } from "#link/record.ts";
 import { BroadcastWindow } from "#packaging/broadcast-window.ts";
-import { TEST_VIDEO, type TestBroadcast, testHello, testRecords } from "#packaging/test-broadcast.ts";
+import {
+  TEST_START_MICROS,
+  TEST_VIDEO,
+  type TestBroadcast,
+  testHello,
+  testRecords,
+} from "#packaging/test-broadcast.ts";
 import { renderManifest } from "./manifest.ts";
 
 /** What we read of the independent parser's answer; the package has no types. */
@@ -48,7 +54,7 @@ test("the whole text of a low-latency manifest", () => {
   const window = windowOf({ segmentCount: 4, extraFrames: 20, discontinuities: [3] });
   const bandwidths = [...renderManifest(window).matchAll(/bandwidth="(\d+)"/g)].map((match) => match[1]);
   expect(pretty(renderManifest(window))).toBe(`<?xml version="1.0" encoding="UTF-8"?>
-<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" profiles="urn:mpeg:dash:profile:isoff-live:2011,urn:mpeg:dash:profile:cmaf:2019" type="dynamic" availabilityStartTime="1970-01-01T00:00:00.000Z" publishTime="2026-11-18T11:06:48.500Z" minimumUpdatePeriod="PT1S" timeShiftBufferDepth="PT60S" suggestedPresentationDelay="PT3.5S" minBufferTime="PT2S" maxSegmentDuration="PT2S">
+<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" profiles="urn:mpeg:dash:profile:isoff-live:2011,urn:mpeg:dash:profile:cmaf:2019" type="dynamic" availabilityStartTime="2026-11-18T11:06:40.000Z" publishTime="2026-11-18T11:06:48.500Z" minimumUpdatePeriod="PT1S" timeShiftBufferDepth="PT60S" suggestedPresentationDelay="PT3.5S" minBufferTime="PT2S" maxSegmentDuration="PT2S">
 <ServiceDescription id="0">
 <Latency target="3500" min="1750" max="7000"/>
 <PlaybackRate min="0.96" max="1.04"/>
@@ -57,7 +63,7 @@ test("the whole text of a low-latency manifest", () => {
 <AdaptationSet id="0" contentType="video" mimeType="video/mp4" segmentAlignment="true">
 <Role schemeIdUri="urn:mpeg:dash:role:2011" value="main"/>
 <Representation id="source" bandwidth="${bandwidths[0]}" codecs="avc1.64001f" width="1280" height="720" frameRate="30" sar="1:1">
-<SegmentTemplate timescale="90000" presentationTimeOffset="0" initialization="source/init-7ae362f4ca8efe5c.mp4" media="source/0123456789abcdef-$Number$.m4s" startNumber="217000000" availabilityTimeOffset="1.5" availabilityTimeComplete="false">
+<SegmentTemplate timescale="90000" presentationTimeOffset="161550000000000" initialization="source/init-7ae362f4ca8efe5c.mp4" media="source/0123456789abcdef-$Number$.m4s" startNumber="217000000" availabilityTimeOffset="1.5" availabilityTimeComplete="false">
 <SegmentTimeline>
 <S t="161550000000000" d="180000" r="2"/>
 </SegmentTimeline>
@@ -68,7 +74,7 @@ test("the whole text of a low-latency manifest", () => {
 <Role schemeIdUri="urn:mpeg:dash:role:2011" value="main"/>
 <Representation id="audio" bandwidth="${bandwidths[1]}" codecs="mp4a.40.2" audioSamplingRate="48000">
 <AudioChannelConfiguration schemeIdUri="urn:mpeg:dash:23003:3:audio_channel_configuration:2011" value="2"/>
-<SegmentTemplate timescale="48000" presentationTimeOffset="0" initialization="audio/init-9b44cfdbf623da02.mp4" media="audio/0123456789abcdef-$Number$.m4s" startNumber="217000000" availabilityTimeOffset="1.5" availabilityTimeComplete="false">
+<SegmentTemplate timescale="48000" presentationTimeOffset="86160000000000" initialization="audio/init-9b44cfdbf623da02.mp4" media="audio/0123456789abcdef-$Number$.m4s" startNumber="217000000" availabilityTimeOffset="1.5" availabilityTimeComplete="false">
 <SegmentTimeline>
 <S t="86160000000000" d="96256" r="2"/>
 </SegmentTimeline>
@@ -76,7 +82,7 @@ test("the whole text of a low-latency manifest", () => {
 </Representation>
 </AdaptationSet>
 </Period>
-<Period id="d1" start="PT1795000006S">
+<Period id="d1" start="PT6S">
 <AdaptationSet id="0" contentType="video" mimeType="video/mp4" segmentAlignment="true">
 <Role schemeIdUri="urn:mpeg:dash:role:2011" value="main"/>
 <Representation id="source" bandwidth="${bandwidths[2]}" codecs="avc1.64001f" width="1280" height="720" frameRate="30" sar="1:1">
@@ -128,7 +134,7 @@ test("an independent parser reads the same objects at the same stream times as t
     for (const [i, segment] of listed.entries()) {
       const other = playlist?.segments[i];
       const timescale = track?.track.timescale ?? 1;
-      expect(other?.presentationTime).toBeCloseTo(segment.startDts / timescale, 5);
+      expect(other?.presentationTime).toBeCloseTo(segment.startDts / timescale - TEST_START_MICROS / 1e6, 5);
       expect(other?.duration).toBeCloseTo(segment.duration / timescale, 6);
       expect(other?.map.resolvedUri).toBe(`https://host/live/main/${name}/${segment.initName}`);
     }
@@ -156,14 +162,14 @@ test("a period keeps its identity, start and offset while the window slides over
     }
   }
   expect([...seen]).toEqual([
-    ["d0", "PT0S 0"],
-    ["d1", "PT1795000010S 161550000900000"],
+    ["d0", "PT0S 161550000000000"],
+    ["d1", "PT10S 161550000900000"],
   ]);
 });
 
 test("an ended broadcast has a duration and asks for no more updates", () => {
   const text = renderManifest(windowOf({ segmentCount: 3 }, [{ type: "end", why: "stopped" }]));
-  expect(text).toContain('mediaPresentationDuration="PT1795000006');
+  expect(text).toContain('mediaPresentationDuration="PT6.016S');
   expect(text).not.toContain("minimumUpdatePeriod");
 });
 

@@ -43,8 +43,7 @@ function renderServiceDescription(delayMicros: number): string {
 }
 
 /**
- * The DASH manifest over the same CMAF objects as HLS: dynamic, `availabilityStartTime` at the Unix epoch, so that presentation time is stream
- * time; when the broadcast is over, with its duration and no more updates. A function of the window's contents alone. ISO/IEC 23009-1 §5.3.1.
+ * The DASH manifest over the same CMAF objects as HLS: dynamic, `availabilityStartTime` at the timeline's origin; when the broadcast is over, with its duration and no more updates. A function of the window's contents alone. ISO/IEC 23009-1 §5.3.1.
  */
 export function renderManifest(window: WindowSnapshot): string {
   const { parameters } = window;
@@ -57,10 +56,10 @@ export function renderManifest(window: WindowSnapshot): string {
     xmlns: "urn:mpeg:dash:schema:mpd:2011",
     profiles: "urn:mpeg:dash:profile:isoff-live:2011,urn:mpeg:dash:profile:cmaf:2019",
     type: "dynamic",
-    availabilityStartTime: isoDateTime(0),
+    availabilityStartTime: isoDateTime(parameters.originMicros / 1000),
     publishTime: isoDateTime(Math.floor(end / 1000)),
     minimumUpdatePeriod: over ? undefined : xsDuration(updateMicros),
-    mediaPresentationDuration: over ? xsDuration(end) : undefined,
+    mediaPresentationDuration: over ? xsDuration(end - parameters.originMicros) : undefined,
     timeShiftBufferDepth: xsDuration(parameters.windowMicros),
     suggestedPresentationDelay: xsDuration(delayMicros),
     minBufferTime: xsDuration(parameters.segmentDurationMicros),

@@ -55,14 +55,14 @@ function periodTrack(window: WindowSnapshot, track: WindowTrack, run: readonly S
   return { track, made: made.track, segments, periodStartMicros };
 }
 
-/** All `Period` elements. The first known one starts at the epoch, so that its presentation time is stream time. */
+/** All `Period` elements. Each begins where its first segment did, counted from the timeline's origin. */
 export function renderPeriods(window: WindowSnapshot): string {
   return periodsOf(window)
     .map(
       (period) =>
         `<Period${xmlAttributes({
           id: `d${period.discontinuitySequence}`,
-          start: xsDuration(window.periodStartMicros(period.discontinuitySequence)),
+          start: xsDuration(window.periodStartMicros(period.discontinuitySequence) - window.parameters.originMicros),
         })}>${renderAdaptationSets(period.parts, window)}</Period>`,
     )
     .join("");
