@@ -4,6 +4,9 @@ import { eventually, within } from "./deadline.ts";
 import { type PlayerPages, startPlayerPages } from "./player-pages.ts";
 import { MAIN_KEY, type Platform, startEncoder, startPlatform, startTool, type Tool, untilOnAir } from "./platform.ts";
 
+/** Segments in the window before VLC is let in. */
+const VLC_SEGMENTS = 8;
+
 let platform: Platform;
 let encoder: Tool;
 let pages: PlayerPages;
@@ -99,6 +102,11 @@ describe("players on the command line", () => {
 
   for (const manifest of ["index.m3u8", "manifest.mpd"]) {
     test(`VLC plays ${manifest}`, async () => {
+      // VLC takes a broadcast that has just begun for one at its end, in either format, more often than not.
+      await eventually(30_000, `${VLC_SEGMENTS} segments`, async () => {
+        const playlist = await (await fetch(`${platform.http}/live/main/source/index.m3u8`)).text();
+        return playlist.split("#EXTINF").length > VLC_SEGMENTS ? true : undefined;
+      });
       const url = `${platform.http}/live/main/${manifest}`;
       const args = [
         "-I",
@@ -109,8 +117,9 @@ describe("players on the command line", () => {
         "dummy",
         "--aout",
         "dummy",
+        // Counted from when it opens the manifest: buffering is part of it.
         "--run-time",
-        "6",
+        "25",
         url,
         "vlc://quit",
       ];
@@ -120,7 +129,7 @@ describe("players on the command line", () => {
       await eventually(30_000, "VLC's first picture", () =>
         /Received first picture|first picture/.test(tool.output()) ? true : undefined,
       );
-    }, 45_000);
+    }, 75_000);
   }
 
   // Not the manifest: GStreamer's DASH demuxer finds its place in a SegmentTimeline by adding the first segment's start to the distance from it, so a
