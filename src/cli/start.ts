@@ -58,7 +58,11 @@ async function broadcast(config: Config, banner: BannerFacts, signal: AbortSigna
   if (error !== null && !signal.aborted) throw error;
 }
 
-async function runDemo(flags: readonly string[]): Promise<number> {
+/** What a demo shows unless it is told otherwise: flags further right count. */
+const DEMO_FLAGS = ["--transcode-ladder", "default"] as const;
+
+async function runDemo(own: readonly string[]): Promise<number> {
+  const flags = [...DEMO_FLAGS, ...own];
   const config = loadConfig({ flags, environment: process.env });
   const stop = new AbortController();
   let broadcasting = Promise.resolve();

@@ -41,6 +41,8 @@ export const FAULT_CODES = {
   REQUEST_REFUSED: "the request was sent from another site's page",
   NOT_FOUND: "there is nothing at this address",
   METHOD_NOT_ALLOWED: "there is something at this address, but not for this method",
+  TRANSCODER_FAILED: "the process that makes the rungs of a broadcast ended unexpectedly",
+  TRANSCODER_STALLED: "the process that makes the rungs of a broadcast no longer makes progress",
   BROADCAST_STOPPED: "an operator ended the broadcast",
 } as const;
 

@@ -32,3 +32,11 @@ export interface LinkSource {
   readonly timelineId: string;
   subscribe(options: SubscribeOptions): LinkSubscription;
 }
+
+/** Where broadcasts are found: the router, the transcoder, or what stands for one of them in another process. */
+export interface BroadcastDirectory {
+  /** Broadcasts on air now. */
+  broadcasts(): Iterable<LinkSource>;
+  /** Calls `listener` for each broadcast that starts from now on. The answer ends it. */
+  onStarted(listener: (source: LinkSource) => void): () => void;
+}

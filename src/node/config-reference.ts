@@ -7,6 +7,7 @@ const GROUPS: readonly { readonly title: string; readonly names: readonly string
   { title: "Listening", names: ["host", "httpPort", "rtmpPort", "publicUrl"] },
   { title: "TLS", names: ["tls"] },
   { title: "Media", names: ["latency", "segmentSeconds", "partMs", "windowSeconds", "graceSeconds"] },
+  { title: "Ladder", names: ["transcode"] },
   { title: "Data and access", names: ["dataDir", "adminToken", "streams"] },
   { title: "Limits", names: ["limits"] },
   { title: "Pages", names: ["site"] },

@@ -4,6 +4,7 @@ import { ADMIN_TOKEN_CHARACTERS_MAX, ADMIN_TOKEN_CHARACTERS_MIN } from "#control
 import { isDeclarableKey, KEY_ALLOWED } from "#control/stream-key.ts";
 import { isStreamName, STREAM_NAME_ALLOWED } from "#control/stream-name.ts";
 import { LATENCIES, type Latency, SETTING_BOUNDS } from "#control/stream-settings.ts";
+import { LADDER_ALLOWED, parseLadder } from "#transcoder/ladder.ts";
 import { choice, decimal, KEY_FACTS, onOff, text, whole } from "./config-keys.ts";
 
 const PORT = { min: 1, max: 65_535 } as const;
@@ -51,6 +52,19 @@ const limits = z.strictObject({
     max: 200_000,
     description: "HTTP requests being answered, parked ones included; more are answered 503.",
   }).default(50_000),
+});
+
+const transcode = z.strictObject({
+  ladder: text({
+    description:
+      "Smaller pictures for slower connections, made by this machine. `default`: of 1080, 720, 480, 360 and 240 lines those below the source.",
+    allowed: LADDER_ALLOWED,
+    matches: (value) => parseLadder(value) !== undefined,
+    placeholder: "LADDER",
+  }).default("off"),
+  profile: choice(["realtime", "balanced", "quality"], {
+    description: "What counts more when pictures are encoded: little delay and load, or quality.",
+  }).default("realtime"),
 });
 
 const site = z.strictObject({
@@ -155,6 +169,7 @@ const root = z.strictObject({
     placeholder: "S",
   }).default(60),
   graceSeconds: graceSeconds.default(60),
+  transcode: transcode.prefault({}),
   limits: limits.prefault({}),
   site: site.prefault({}),
   streams: z
@@ -205,6 +220,10 @@ export interface Config {
   readonly partMs?: number | undefined;
   readonly windowSeconds: number;
   readonly graceSeconds: number;
+  readonly transcode: {
+    readonly ladder: string;
+    readonly profile: "realtime" | "balanced" | "quality";
+  };
   readonly limits: {
     readonly publishers: number;
     readonly connections: number;

@@ -24,8 +24,11 @@ export function makeGatekeeper(options: {
         });
       }
       const { segmentSeconds, partMs, graceSeconds } = settings;
-      const { windowSeconds } = config;
-      const sink = router.openSession({ stream, segmentSeconds, partMs, graceSeconds, windowSeconds }, request);
+      const { windowSeconds, transcode } = config;
+      // Rungs begin every segment with a keyframe, and so should what stands beside them.
+      const quickStart = transcode.ladder === "off";
+      const wanted = { stream, segmentSeconds, partMs, graceSeconds, windowSeconds, quickStart };
+      const sink = router.openSession(wanted, request);
       catalogue.published(admission);
       return sink;
     },

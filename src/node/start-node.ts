@@ -11,6 +11,8 @@ import type { Metrics } from "#observe/metrics.ts";
 import { type Origin, startOrigin } from "#origin/index.ts";
 import { type Router, startRouter } from "#router/index.ts";
 import { openSecretFiles } from "#store/files/secret-files.ts";
+import { parseLadder } from "#transcoder/ladder.ts";
+import { startTranscoder, type Transcoder } from "#transcoder/index.ts";
 import type { Store } from "#store/ports.ts";
 import { type DataLock, lockDataFolder } from "#store/sqlite/data-lock.ts";
 import { openSqliteStore } from "#store/sqlite/sqlite-store.ts";
@@ -27,6 +29,7 @@ import { declaredStreams, platformSettings } from "./platform-settings.ts";
 import { probePorts } from "./port-probe.ts";
 import { measureProcess } from "./process-metrics.ts";
 import type { BannerFacts } from "./process-messages.ts";
+import { withLadder } from "./ladder-health.ts";
 import { loadSite } from "./site.ts";
 import { VERSION } from "./version.ts";
 
@@ -51,6 +54,7 @@ export interface RunningNode extends Role {
 interface Parts {
   readonly control: Control;
   readonly router: Router;
+  readonly transcoder: Transcoder;
   readonly origin: Origin;
   readonly edge: Edge;
   readonly api: Api;
@@ -109,7 +113,11 @@ async function startParts(options: NodeOptions, closers: Closers, isReady: () =>
   closers.add("router", () => router.close());
   const control = await startControlPlane(options, store, router);
   const { catalogue } = control;
-  const origin = await startOrigin({ ...around, directory: router });
+  const { profile } = config.transcode;
+  const ladder = parseLadder(config.transcode.ladder) ?? "off";
+  const transcoder = await startTranscoder({ ...around, directory: router, settings: { ladder, profile } });
+  closers.add("transcoder", (deadlineMs) => transcoder.close({ deadlineMs }));
+  const origin = await startOrigin({ ...around, directory: transcoder });
   closers.add("origin", (deadlineMs) => origin.close({ deadlineMs }));
   const { parkedRequests } = config.limits;
   const edge = await startEdge({ ...around, source: origin, limits: { parkedRequests } });
@@ -124,7 +132,7 @@ async function startParts(options: NodeOptions, closers: Closers, isReady: () =>
     admin: control.adminToken,
     live: {
       onAir: () => router.onAir(),
-      status: (stream) => router.health(stream),
+      status: (stream) => withLadder(router.health(stream), transcoder.health(stream)),
       onChange: (listener) => router.onChange(listener),
     },
     broadcasts: router,
@@ -149,7 +157,7 @@ async function startParts(options: NodeOptions, closers: Closers, isReady: () =>
   closers.add("http", (deadlineMs) => http.close({ deadlineMs }));
   // Pushed events never end by themselves: they end before the listeners wait for what is being answered.
   closers.add("api", () => api.close());
-  return { control, router, origin, edge, api, ingest, http };
+  return { control, router, transcoder, origin, edge, api, ingest, http };
 }
 
 function followCertificateFiles(options: NodeOptions, parts: Parts, signal: AbortSignal): void {
@@ -238,7 +246,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     "listening",
   );
   const { promise: closed, resolve } = Promise.withResolvers<Error | null>();
-  for (const role of [parts.router, parts.origin, parts.edge, parts.ingest]) {
+  for (const role of [parts.router, parts.transcoder, parts.origin, parts.edge, parts.ingest]) {
     void watchRole(role, resolve);
   }
   let closing: Promise<void> | undefined;

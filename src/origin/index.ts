@@ -1,11 +1,10 @@
 import type { Role } from "#flow/role.ts";
-import type { LinkSource } from "#link/subscription.ts";
+import type { BroadcastDirectory, LinkSource } from "#link/subscription.ts";
 import type { Observer } from "#observe/event.ts";
 import type { Metrics } from "#observe/metrics.ts";
 import { feedWindow } from "#packaging/window-feeder.ts";
 import type { Clock } from "#time/clock.ts";
 import { OpenWindow } from "./open-window.ts";
-import type { BroadcastDirectory } from "./ports.ts";
 
 /** Windows kept for one stream: the one on air and ended ones that are still watched. A stream that restarts faster loses the oldest. */
 export const WINDOWS_PER_STREAM_MAX = 3;

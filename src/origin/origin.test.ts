@@ -1,13 +1,12 @@
 import { expect, test } from "bun:test";
 import { Notifier } from "#flow/notifier.ts";
 import type { LinkRecord } from "#link/record.ts";
-import type { LinkSource, LinkSubscription, SubscribeOptions } from "#link/subscription.ts";
+import type { BroadcastDirectory, LinkSource, LinkSubscription, SubscribeOptions } from "#link/subscription.ts";
 import { RecordingObserver } from "#observe/event.ts";
 import { Metrics } from "#observe/metrics.ts";
 import { TEST_TIMELINE, testRecords } from "#packaging/test-broadcast.ts";
 import { SimulatedClock } from "#time/simulated-clock.ts";
 import { type Origin, startOrigin, WINDOWS_PER_STREAM_MAX } from "./index.ts";
-import type { BroadcastDirectory } from "./ports.ts";
 
 /** A broadcast whose link a test feeds by hand. */
 class HandFedSource implements LinkSource, LinkSubscription {

@@ -9,6 +9,7 @@
  *     fault   5    JSON: code, message, hint
  */
 import { ByteReader } from "#bytes/reader.ts";
+import { RecordReader } from "#bytes/records.ts";
 import { ByteWriter } from "#bytes/writer.ts";
 import { ProtocolError } from "#faults/fault.ts";
 
@@ -70,52 +71,11 @@ export function writeEncoderRecord(record: EncoderRecord): Uint8Array {
 
 /** Puts the encoder process's output together again. Give it every chunk in order. */
 export class EncoderRecordReader {
-  #pending: Uint8Array[] = [];
-  #pendingBytes = 0;
+  readonly #reader = new RecordReader({ name: "an encoder record", recordBytesMax: ENCODER_RECORD_BYTES_MAX });
 
   /** Gives the records that are complete now. @throws ProtocolError `BYTES_INVALID` when a length or a kind is impossible. */
   receive(chunk: Uint8Array): EncoderRecord[] {
-    // The pipe may use its buffer again.
-    this.#pending.push(chunk.slice());
-    this.#pendingBytes += chunk.byteLength;
-    const records: EncoderRecord[] = [];
-    for (;;) {
-      if (this.#pendingBytes < 4) return records;
-      const length = new DataView(this.#peek(4).buffer).getUint32(0);
-      if (length < 1 || length > ENCODER_RECORD_BYTES_MAX) {
-        throw new ProtocolError("BYTES_INVALID", `an encoder record claims ${length} bytes`);
-      }
-      if (this.#pendingBytes < 4 + length) return records;
-      records.push(parseRecord(this.#take(4 + length).subarray(4)));
-    }
-  }
-
-  #peek(count: number): Uint8Array {
-    const head = new Uint8Array(count);
-    let at = 0;
-    for (const chunk of this.#pending) {
-      const part = chunk.subarray(0, count - at);
-      head.set(part, at);
-      at += part.byteLength;
-      if (at === count) break;
-    }
-    return head;
-  }
-
-  /** One array for each record, whatever chunks it came in. */
-  #take(count: number): Uint8Array {
-    const record = new Uint8Array(count);
-    let at = 0;
-    while (at < count) {
-      const chunk = this.#pending[0] ?? new Uint8Array(0);
-      const part = chunk.subarray(0, count - at);
-      record.set(part, at);
-      at += part.byteLength;
-      if (part.byteLength === chunk.byteLength) this.#pending.shift();
-      else this.#pending[0] = chunk.subarray(part.byteLength);
-    }
-    this.#pendingBytes -= count;
-    return record;
+    return this.#reader.receive(chunk).map(parseRecord);
   }
 }
 

@@ -7,12 +7,13 @@
 import { Fault } from "#faults/fault.ts";
 import { LiveBroadcast } from "#link/live-broadcast.ts";
 import type { EndReason } from "#link/record.ts";
+import { trackHealth, TrackMeter } from "#link/track-health.ts";
 import type { RawFrame, RawTrack } from "#media/frame.ts";
 import type { EncoderMetadata, PublishRequest, PublishSink, SessionEnd } from "#media/publish.ts";
 import type { TrackConfig } from "#media/track.ts";
 import type { GateCheckpoint } from "#timeline/checkpoint.ts";
 import { Gate } from "#timeline/gate.ts";
-import { type BroadcastHealth, KeyframeMeter, trackHealth, TrackMeter, warningsOf } from "./health.ts";
+import { type BroadcastHealth, KeyframeMeter, warningsOf } from "./health.ts";
 import type { BroadcastSettings, RouterPorts } from "./ports.ts";
 
 /** Silence after which another encoder may take a stream over, milliseconds. */
@@ -80,6 +81,7 @@ export class Broadcast {
         segmentMicros: Math.round(settings.segmentSeconds * 1_000_000),
         partTargetMicros: Math.round(settings.partMs * 1000),
         windowMicros: Math.round(settings.windowSeconds * 1_000_000),
+        quickStart: settings.quickStart,
       },
       fence: options.fence,
       timelineId: options.timelineId,

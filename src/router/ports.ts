@@ -29,4 +29,6 @@ export interface BroadcastSettings {
   readonly windowSeconds: number;
   /** How long the broadcast waits for an encoder that is gone, seconds. */
   readonly graceSeconds: number;
+  /** The first segment of a broadcast ends after a second: for streams whose pictures are offered only as they come. */
+  readonly quickStart: boolean;
 }

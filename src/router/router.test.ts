@@ -39,6 +39,7 @@ const SETTINGS: BroadcastSettings = {
   segmentSeconds: 2,
   partMs: 500,
   windowSeconds: 60,
+  quickStart: true,
   graceSeconds: 60,
 };
 

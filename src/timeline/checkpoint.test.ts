@@ -59,7 +59,13 @@ describe("a stored checkpoint", () => {
         const read = parseCheckpoint(JSON.stringify(copy));
         if (read === undefined) return;
         const gate = new Gate({
-          settings: { stream: "main", segmentMicros: 2_000_000, partTargetMicros: 500_000, windowMicros: 60_000_000 },
+          settings: {
+            stream: "main",
+            segmentMicros: 2_000_000,
+            partTargetMicros: 500_000,
+            windowMicros: 60_000_000,
+            quickStart: true,
+          },
           ports: { started: () => undefined, emit: () => undefined, checkpoint: () => undefined },
           fence: 1,
           timelineId: "00112233445566aa",

@@ -51,6 +51,7 @@ export class GateRig {
         segmentMicros: options.segmentMicros ?? 2_000_000,
         partTargetMicros: 500_000,
         windowMicros: 60_000_000,
+        quickStart: true,
       },
       fence: 1,
       timelineId: options.timelineId ?? "00112233445566aa",

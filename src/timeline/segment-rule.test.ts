@@ -35,7 +35,7 @@ describe("a frame", () => {
       plan,
       keyframe,
       sinceCutMicros: since * S,
-      isFirst: false,
+      endsEarly: false,
       frameMicros: 33_333,
       nextKeyframeMicros: next === undefined ? undefined : next * S,
     });
@@ -64,7 +64,7 @@ describe("a frame", () => {
         plan,
         keyframe: false,
         sinceCutMicros: 0.5 * S,
-        isFirst: true,
+        endsEarly: true,
         frameMicros: 3 * S,
         nextKeyframeMicros: undefined,
       }),
@@ -72,7 +72,7 @@ describe("a frame", () => {
   });
 
   test("cuts a second after the beginning of a broadcast, whatever it is", () => {
-    const first = { plan, isFirst: true, frameMicros: 33_333, nextKeyframeMicros: 2 * S };
+    const first = { plan, endsEarly: true, frameMicros: 33_333, nextKeyframeMicros: 2 * S };
     expect(decideCut({ ...first, keyframe: false, sinceCutMicros: 0.99 * S })).toBe("none");
     expect(decideCut({ ...first, keyframe: false, sinceCutMicros: S })).toBe("dependent");
     expect(decideCut({ ...first, keyframe: true, sinceCutMicros: S })).toBe("independent");

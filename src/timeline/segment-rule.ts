@@ -108,14 +108,14 @@ export function decideCut(options: {
   readonly plan: SegmentPlan;
   readonly keyframe: boolean;
   readonly sinceCutMicros: number;
-  /** The segment is the first of a broadcast. */
-  readonly isFirst: boolean;
+  /** The segment is the first of a broadcast and ends as soon as it may. */
+  readonly endsEarly: boolean;
   readonly frameMicros: number;
   readonly nextKeyframeMicros: number | undefined;
 }): CutDecision {
-  const { plan, keyframe, sinceCutMicros, isFirst, frameMicros, nextKeyframeMicros } = options;
+  const { plan, keyframe, sinceCutMicros, endsEarly, frameMicros, nextKeyframeMicros } = options;
   if (sinceCutMicros < CUT_DISTANCE_MICROS_MIN) return "none";
-  if (isFirst) return keyframe ? "independent" : "dependent";
+  if (endsEarly) return keyframe ? "independent" : "dependent";
   const limit = segmentMicrosMax(plan);
   if (keyframe) {
     if (sinceCutMicros >= plan.durationMicros - TOLERANCE_MICROS) return "independent";

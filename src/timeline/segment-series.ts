@@ -113,9 +113,10 @@ export class SegmentSeries {
     };
   }
 
-  /** Whether the newest segment is the first of a broadcast that began at once, as its stream's keyframes were known. */
-  get isFirst(): boolean {
-    return this.resumed === undefined && this.knowsGops && this.number === this.#firstNumber;
+  /** Whether the newest segment is the first of a broadcast that began at once, as its stream's keyframes were known, and is to end early. */
+  get endsEarly(): boolean {
+    const isFirst = this.resumed === undefined && this.number === this.#firstNumber;
+    return this.#settings.quickStart && isFirst && this.knowsGops;
   }
 
   get oldestCut(): LaneCut | undefined {

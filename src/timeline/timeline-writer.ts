@@ -306,7 +306,7 @@ export class TimelineWriter implements LaneSink {
         plan: this.series.plan,
         keyframe,
         sinceCutMicros: since,
-        isFirst: this.series.isFirst,
+        endsEarly: this.series.endsEarly,
         frameMicros: ticksToMicros(duration, timescale),
         nextKeyframeMicros: filler || !isPicture ? undefined : this.gops.expectedMicros,
       });
@@ -322,7 +322,7 @@ export class TimelineWriter implements LaneSink {
       for (const lane of this.lanes) if (lane.pendingConfig !== undefined) this.#finish(lane, by, micros);
     }
     // That a broadcast's first segment ends early is our wish, no fault of the encoder's.
-    if (decision === "dependent" && !this.series.isFirst) this.counters.dependentCuts++;
+    if (decision === "dependent" && !this.series.endsEarly) this.counters.dependentCuts++;
     this.series.next(micros, discontinuity);
     this.counters.cuts++;
     if (changes) this.#change(micros);

@@ -12,6 +12,8 @@ export interface TimelineSettings {
   /** Part target, microseconds; 0 for none. */
   readonly partTargetMicros: number;
   readonly windowMicros: number;
+  /** The first segment of a broadcast ends after a second, wherever keyframes are: players that want a whole one begin sooner. */
+  readonly quickStart: boolean;
 }
 
 /** Where the timeline goes. All calls are synchronous. */

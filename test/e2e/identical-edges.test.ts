@@ -27,7 +27,8 @@ async function startGate(): Promise<OpenGate> {
   const ports = { clock: systemClock, observer: silentObserver, metrics: new Metrics() };
   const checkpoints = { load: () => undefined, save: () => undefined, remove: () => undefined };
   const router = await startRouter({ ...ports, checkpoints });
-  const settings = { stream: "main", segmentSeconds: 2, partMs: 500, windowSeconds: WINDOW_SECONDS, graceSeconds: 20 };
+  const lengths = { segmentSeconds: 2, partMs: 500, windowSeconds: WINDOW_SECONDS, graceSeconds: 20 };
+  const settings = { stream: "main", ...lengths, quickStart: true };
   const port = await freePort();
   const ingest = await startIngest({
     ...ports,

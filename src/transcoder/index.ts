@@ -1,0 +1,142 @@
+import type { Role } from "#flow/role.ts";
+import type { LiveBroadcast } from "#link/live-broadcast.ts";
+import type { BroadcastDirectory, LinkSource } from "#link/subscription.ts";
+import type { VideoConfig } from "#media/track.ts";
+import type { Observer } from "#observe/event.ts";
+import type { Metrics } from "#observe/metrics.ts";
+import type { Clock } from "#time/clock.ts";
+import type { Ladder } from "./ladder.ts";
+import { Relay, type RelayHealth } from "./relay.ts";
+import type { Profile } from "./rung.ts";
+
+export type { RelayHealth } from "./relay.ts";
+
+/** How pictures are transcoded. */
+export interface LadderSettings {
+  readonly ladder: Ladder;
+  readonly profile: Profile;
+}
+
+/** What {@link startTranscoder} needs. */
+export interface TranscoderOptions {
+  /** Where broadcasts come from: the router. */
+  readonly directory: BroadcastDirectory;
+  readonly settings: LadderSettings;
+  readonly clock: Clock;
+  readonly observer: Observer;
+  readonly metrics: Metrics;
+}
+
+/** Gives every broadcast of another directory, with its ladder. */
+export interface Transcoder extends Role, BroadcastDirectory {
+  /** How the ladder of a stream is doing; `undefined` where it has none. */
+  health(stream: string): RelayHealth | undefined;
+}
+
+class RunningTranscoder implements Transcoder {
+  readonly closed: Promise<Error | null>;
+  readonly #options: TranscoderOptions;
+  readonly #relays = new Set<Relay>();
+  readonly #running = new Set<Promise<void>>();
+  readonly #listeners = new Set<(source: LinkSource) => void>();
+  readonly #known = new Map<string, readonly VideoConfig[]>();
+  readonly #abort = new AbortController();
+  readonly #stopListening: () => void;
+  readonly #removeGauges: (() => void)[];
+  readonly #resolveClosed: (error: Error | null) => void;
+
+  constructor(options: TranscoderOptions) {
+    this.#options = options;
+    const { promise, resolve } = Promise.withResolvers<Error | null>();
+    this.closed = promise;
+    this.#resolveClosed = resolve;
+    const { directory, metrics } = options;
+    const each = (): RelayHealth[] => [...this.#relays].map(({ health }) => health);
+    this.#removeGauges = [
+      metrics.gauge(
+        "grandstand_transcoder_workers",
+        "Transcoder processes.",
+        () => each().filter(({ isEncoding }) => isEncoding).length,
+      ),
+      metrics.gauge("grandstand_transcoder_workers_lost", "Transcoder processes that ended unexpectedly.", () =>
+        each().reduce((sum, { lost }) => sum + lost, 0),
+      ),
+      metrics.gauge(
+        "grandstand_transcoder_behind_seconds",
+        "How far the slowest transcoder process is behind its source.",
+        () => Math.max(0, ...each().map(({ behindMicros }) => behindMicros)) / 1_000_000,
+      ),
+    ];
+    this.#stopListening = directory.onStarted((source) => this.#follow(source));
+    for (const source of directory.broadcasts()) this.#follow(source);
+  }
+
+  *broadcasts(): Iterable<LinkSource> {
+    if (this.#options.settings.ladder === "off") yield* this.#options.directory.broadcasts();
+    else for (const { live } of this.#relays) if (live !== undefined) yield live;
+  }
+
+  onStarted(listener: (source: LinkSource) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  health(stream: string): RelayHealth | undefined {
+    for (const { health } of this.#relays) if (health.stream === stream) return health;
+    return undefined;
+  }
+
+  async close(): Promise<void> {
+    if (!this.#abort.signal.aborted) {
+      this.#stopListening();
+      // The broadcasts have ended before: what is left is to let their workers go.
+      this.#abort.abort(new Error("the transcoder closes"));
+    }
+    await Promise.all(this.#running);
+    for (const remove of this.#removeGauges.splice(0)) remove();
+    this.#resolveClosed(null);
+  }
+
+  #follow(source: LinkSource): void {
+    const { settings, clock, observer } = this.#options;
+    if (settings.ladder === "off") {
+      this.#announce(source);
+      return;
+    }
+    const relay = new Relay({
+      source,
+      ladder: settings.ladder,
+      profile: settings.profile,
+      knownConfigs: this.#known,
+      clock,
+      observer,
+      started: (live: LiveBroadcast) => this.#announce(live),
+    });
+    this.#relays.add(relay);
+    const run = relay
+      .run(this.#abort.signal)
+      .catch((error: unknown) => this.#fail(source, relay, error))
+      .finally(() => {
+        this.#relays.delete(relay);
+        this.#running.delete(run);
+      });
+    this.#running.add(run);
+  }
+
+  #announce(source: LinkSource): void {
+    for (const listener of this.#listeners) listener(source);
+  }
+
+  /** A bug of ours: this broadcast's ladder ends, others go on. */
+  #fail(source: LinkSource, relay: Relay, error: unknown): void {
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    this.#options.observer.event("error", "transcoder.failed", { stream: source.stream, error: text });
+    if (relay.live === undefined) this.#announce(source);
+    else relay.live.publish({ type: "end", why: "stopped" });
+  }
+}
+
+/** Starts the transcoder: every broadcast of the directory goes on with its rungs beside it. */
+export function startTranscoder(options: TranscoderOptions): Promise<Transcoder> {
+  return Promise.try(() => new RunningTranscoder(options));
+}

@@ -1,0 +1,17 @@
+import { AV_PIX_FMT_YUV420P } from "node-av/constants";
+import { FFmpegError, Frame } from "node-av/lib";
+
+const BLACK_LUMA = 16;
+const NO_CHROMA = 128;
+
+/** A black picture: what is shown where nothing could be decoded so far. The receiver frees it. */
+export function neutralPicture(width: number, height: number): Frame {
+  const picture = new Frame();
+  picture.alloc();
+  picture.format = AV_PIX_FMT_YUV420P;
+  picture.width = width;
+  picture.height = height;
+  FFmpegError.throwIfError(picture.getBuffer(0), "allocate a picture");
+  for (const [plane, bytes] of (picture.data ?? []).entries()) bytes.fill(plane === 0 ? BLACK_LUMA : NO_CHROMA);
+  return picture;
+}

@@ -1,0 +1,140 @@
+import type { Frame as Picture } from "node-av/lib";
+import { FrameFlag } from "#media/frame.ts";
+import type { VideoConfig } from "#media/track.ts";
+import { RungEncoder, type RungEncoderSettings } from "./rung-encoder.ts";
+import { RungScaler } from "./rung-scaler.ts";
+import type { SegmentTiming } from "./segment-timing.ts";
+import type { WorkerReport } from "./worker-wire.ts";
+
+/** Decoded pictures that wait for a rung's encoder; at more, decoding waits. */
+const PICTURES_WAITING_MAX = 3;
+
+/** Where a rung's reports go. */
+export type Tell = (report: WorkerReport) => void;
+
+interface EncodedFrame {
+  readonly timing: SegmentTiming;
+  readonly index: number;
+  readonly pts: number;
+  readonly payload: Uint8Array;
+}
+
+/** One rung: scales and encodes what it is given, one picture after the other, beside the other rungs, and tells what comes out. */
+export class RungLine {
+  readonly divisor: number;
+  readonly config: VideoConfig;
+  readonly #number: number;
+  readonly #settings: RungEncoderSettings;
+  readonly #tell: Tell;
+  readonly #scaler: RungScaler;
+  readonly #tasks: (() => Promise<void>)[] = [];
+  readonly #untold: EncodedFrame[] = [];
+  #encoder: RungEncoder | undefined;
+  #isRunning = false;
+  #error: unknown;
+  #changed = Promise.withResolvers<void>();
+
+  /** @throws Fault `CODEC_UNSUPPORTED` when the encoder refuses the rung. */
+  constructor(number: number, settings: RungEncoderSettings, tell: Tell) {
+    this.#number = number;
+    this.#settings = settings;
+    this.#tell = tell;
+    this.divisor = settings.rung.frameRateDivisor;
+    this.#scaler = new RungScaler(settings.rung.width, settings.rung.height);
+    this.#encoder = RungEncoder.open(settings);
+    this.config = this.#encoder.config;
+  }
+
+  /** Encodes frame `index` of the segment, which is shown at `pts` (90 kHz); `picture` belongs to the line from now on. */
+  encode(timing: SegmentTiming, index: number, pts: number, picture: Picture): void {
+    this.#run(async () => {
+      this.#encoder ??= RungEncoder.open(this.#settings, this.config);
+      const payload = await this.#encoder.encode(await this.#scaler.scale(picture));
+      picture.free();
+      this.#untold.push({ timing, index, pts, payload });
+      this.release();
+    });
+  }
+
+  /** The segment has all its pictures: tells it when they are encoded, and makes ready for the next. */
+  end(timing: SegmentTiming): void {
+    this.#run(() => {
+      this.release();
+      const frameCount = timing.rungFrameCount(this.divisor);
+      this.#tell({ kind: "sealed", rung: this.#number, segment: timing.segment, frameCount });
+      this.#renew();
+      return Promise.resolve();
+    });
+  }
+
+  /** Gives up what is not yet told of the segment. */
+  abandon(): void {
+    this.#run(() => {
+      this.#untold.length = 0;
+      this.#renew();
+      return Promise.resolve();
+    });
+  }
+
+  /** Tells the encoded frames whose duration is known by now. */
+  release(): void {
+    for (;;) {
+      const next = this.#untold[0];
+      const times = next?.timing.rungTimes(next.index, this.divisor);
+      if (next === undefined || times === undefined) return;
+      this.#untold.shift();
+      const { timing, index, pts, payload } = next;
+      const flags = index === 0 ? FrameFlag.KEY : 0;
+      const name = { segment: timing.segment, index, ptsOffset: pts - times.dts, flags, payload };
+      this.#tell({ kind: "frame", rung: this.#number, frame: { ...name, ...times } });
+    }
+  }
+
+  /** Resolves when there is room for another picture. @throws what the codec library threw. */
+  async room(): Promise<void> {
+    await this.#below(PICTURES_WAITING_MAX);
+  }
+
+  /** Resolves when everything is encoded and told. @throws what the codec library threw. */
+  async idle(): Promise<void> {
+    await this.#below(1);
+  }
+
+  async #below(count: number): Promise<void> {
+    while (this.#tasks.length >= count && this.#error === undefined) await this.#changed.promise;
+    if (this.#error !== undefined) throw this.#error;
+  }
+
+  /** The next segment has an encoder of its own. */
+  #renew(): void {
+    this.#encoder?.close();
+    this.#encoder = undefined;
+  }
+
+  #run(task: () => Promise<void>): void {
+    this.#tasks.push(task);
+    if (!this.#isRunning) void this.#work();
+  }
+
+  async #work(): Promise<void> {
+    this.#isRunning = true;
+    try {
+      for (;;) {
+        const task = this.#tasks[0];
+        if (task === undefined) break;
+        await task();
+        this.#tasks.shift();
+        this.#wake();
+      }
+    } catch (error) {
+      this.#error = error;
+      this.#wake();
+    }
+    this.#isRunning = false;
+  }
+
+  #wake(): void {
+    this.#changed.resolve();
+    this.#changed = Promise.withResolvers();
+  }
+}

@@ -1,0 +1,15 @@
+/** One rendition that is made of the source's picture. */
+export interface Rung {
+  /** What stands in URLs and menus, such as `720p`. */
+  readonly name: string;
+  /** Luma samples, even. */
+  readonly width: number;
+  readonly height: number;
+  /** It has every n-th picture of the source. */
+  readonly frameRateDivisor: 1 | 2;
+  /** Bits per second, on average over a segment. */
+  readonly bitrate: number;
+}
+
+/** How much work goes into a picture: the faster, the more bits it takes to look the same. */
+export type Profile = "realtime" | "balanced" | "quality";

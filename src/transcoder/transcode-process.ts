@@ -1,0 +1,288 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { Fault } from "#faults/fault.ts";
+import { parseAvcConfig } from "#media/codecs/avc.ts";
+import { type Frame, FrameFlag } from "#media/frame.ts";
+import { VIDEO_TIMESCALE, type VideoConfig } from "#media/track.ts";
+import type { Clock } from "#time/clock.ts";
+import { ticksToMicros } from "#time/ticks.ts";
+import {
+  type TranscodeJob,
+  type WireFrame,
+  type WorkerCommand,
+  type WorkerReport,
+  WorkerReportReader,
+  writeWorkerCommand,
+} from "./worker-wire.ts";
+
+const ENTRY = "./worker-process.ts";
+/** How much of the process's own words is kept for a message, in characters. */
+const WORDS_CHARS_MAX = 500;
+/** How often the worker's progress is looked at, milliseconds. */
+const LOOK_MS = 500;
+/** So many looks without progress while frames wait (5 s): the worker hangs. Looks, not time: if we were stopped ourselves, it is not to blame. */
+const IDLE_LOOKS_MAX = 10;
+/** Bytes on their way to the worker; with more it is given up, for it will not catch up any more. */
+const UNREAD_BYTES_MAX: number = 64 * 1024 * 1024;
+
+/** A frame of a rung; the fields mean what they do in `Frame` (ticks of 90 kHz). */
+export interface RungFrame {
+  /** Place in {@link TranscodeJob.rungs}. */
+  readonly rung: number;
+  /** The source's segment number. */
+  readonly segment: number;
+  /** Position in the rung's share of the segment, from 0. */
+  readonly index: number;
+  readonly dts: number;
+  readonly ptsOffset: number;
+  readonly duration: number;
+  /** True for the first frame of a segment, which is an IDR, and for no other. */
+  readonly keyframe: boolean;
+  /** Slices of AVC with 4-byte lengths; parameter sets are in the rung's configuration alone. */
+  readonly payload: Uint8Array;
+}
+
+/** What a worker tells. */
+export interface TranscodeEvents {
+  /** All rungs' codec parameters, once, before any frame. They never change while the worker lives, and depend on the job alone. */
+  ready(configs: readonly VideoConfig[]): void;
+  frame(frame: RungFrame): void;
+  /** A rung's share of the segment is complete. */
+  sealed(rung: number, segment: number, frameCount: number): void;
+  /**
+   * The worker is gone: it crashed or told a fault (`TRANSCODER_FAILED`), or it hung or fell hopelessly behind and was killed
+   * (`TRANSCODER_STALLED`). Once at most, not after `stop()`; nothing follows.
+   */
+  failed(fault: Fault): void;
+}
+
+/**
+ * A transcode worker as its parent sees it: a process of its own that decodes a broadcast's picture and encodes its rungs. It ends with its
+ * standard input, so it never outlives us.
+ *
+ *   opening ─ready─▶ working ─finish─▶ draining ─▶ ended
+ *      └────────────────┴── fault, exit, hang ──┴──▶ failed        stop: ended at once, from everywhere
+ */
+export class TranscodeProcess {
+  readonly #child: ChildProcess;
+  readonly #events: TranscodeEvents;
+  readonly #clock: Clock;
+  readonly #reader = new WorkerReportReader();
+  readonly #rungCount: number;
+  readonly #watching = new AbortController();
+  readonly #exited = Promise.withResolvers<void>();
+  readonly #over = Promise.withResolvers<void>();
+  #isOver = false;
+  #isReady = false;
+  #isFinishing = false;
+  #words = "";
+  /** Frames sent that the worker has not yet decoded. */
+  #untaken = 0;
+  #idleLooks = 0;
+  /** Position the next frame must have to follow the last one; `undefined`: it must begin a segment with a keyframe. */
+  #next: { segment: number; index: number } | undefined;
+  /** Decode times up to which frames were sent, were taken, and came back from each rung. Ticks of 90 kHz. */
+  #sentTicks: number | undefined;
+  readonly #takenTicks: number[] = [];
+  readonly #backTicks: number[];
+
+  /** Starts the worker; what becomes of it is told to `events`. */
+  constructor(job: TranscodeJob, events: TranscodeEvents, clock: Clock) {
+    this.#events = events;
+    this.#clock = clock;
+    this.#rungCount = job.rungs.length;
+    this.#backTicks = job.rungs.map(() => 0);
+    // It needs nothing of our environment, and our secrets may be in it.
+    this.#child = spawn(process.execPath, [fileURLToPath(new URL(ENTRY, import.meta.url))], {
+      stdio: ["pipe", "pipe", "pipe"],
+      env: {},
+    });
+    this.#listen();
+    this.#send({ kind: "open", job });
+    void this.#watch();
+  }
+
+  /** The worker's process id; `undefined` when it could not be started. */
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  /** Microseconds of stream time that were sent and have not come back in all rungs; a reordering source keeps some pictures even from a fast worker. */
+  get behindMicros(): number {
+    if (this.#sentTicks === undefined) return 0;
+    return ticksToMicros(Math.max(0, this.#sentTicks - Math.min(...this.#backTicks)), VIDEO_TIMESCALE);
+  }
+
+  /**
+   * Takes a frame of the source's picture; never blocks. Frames before the first keyframe that begins a segment are left out, and so is the
+   * rest of a segment in which one is missing: the rungs then lack the end of it.
+   */
+  frame(frame: Frame): void {
+    if (this.#isOver || this.#isFinishing || !this.#follows(frame)) return;
+    this.#next = { segment: frame.segment, index: frame.index + 1 };
+    const endTicks = frame.dts + frame.duration;
+    if (this.#sentTicks === undefined) this.#backTicks.fill(frame.dts);
+    this.#sentTicks = endTicks;
+    this.#takenTicks.push(endTicks);
+    this.#untaken++;
+    const { segment, index, dts, ptsOffset, duration, flags, payload } = frame;
+    this.#send({ kind: "frame", frame: { segment, index, dts, ptsOffset, duration, flags, payload } });
+    const unreadBytes = this.#child.stdin?.writableLength ?? 0;
+    if (unreadBytes > UNREAD_BYTES_MAX)
+      this.#fail(new Fault("TRANSCODER_STALLED", `the transcoder is ${unreadBytes} bytes behind`, HINTS.slow));
+  }
+
+  /** The source's share of the segment is complete: `frameCount` frames. */
+  seal(segment: number, frameCount: number): void {
+    const next = this.#next;
+    if (next === undefined || next.segment !== segment) return;
+    if (next.index === frameCount) this.#send({ kind: "seal", segment, frameCount });
+    else this.#abandon();
+  }
+
+  /** Changed parameters of the source, from its next frame on, which is a keyframe that begins a segment. The rungs stay as they are. */
+  source(config: VideoConfig): void {
+    this.#send({ kind: "source", source: config });
+  }
+
+  /** Has everything encoded and told that was sent, and ends the worker. Resolves when it is gone, also when it failed meanwhile. */
+  async finish(): Promise<void> {
+    if (!this.#isFinishing) this.#send({ kind: "finish" });
+    this.#isFinishing = true;
+    await this.#over.promise;
+    this.#child.kill("SIGKILL");
+    await this.#exited.promise;
+  }
+
+  /** Ends the worker at once; resolves when it is gone. No event follows. */
+  async stop(): Promise<void> {
+    this.#end();
+    this.#child.kill("SIGKILL");
+    await this.#exited.promise;
+  }
+
+  /** Whether the frame can be decoded with what was sent before it. */
+  #follows(frame: Frame): boolean {
+    const next = this.#next;
+    const isStart = frame.index === 0 && (frame.flags & FrameFlag.KEY) !== 0;
+    if (next === undefined) return isStart;
+    const isNext = frame.segment === next.segment ? frame.index === next.index : frame.index === 0;
+    // A later segment without a keyframe needs all of the one before it.
+    if (isNext && (isStart || frame.segment === next.segment || frame.segment === next.segment + 1)) return true;
+    this.#abandon();
+    return isStart;
+  }
+
+  #abandon(): void {
+    this.#next = undefined;
+    this.#send({ kind: "abandon" });
+  }
+
+  #send(command: WorkerCommand): void {
+    if (!this.#isOver && !this.#isFinishing) this.#child.stdin?.write(writeWorkerCommand(command));
+  }
+
+  #listen(): void {
+    const child = this.#child;
+    child.once("error", (error) => {
+      this.#words = error.message;
+      this.#gone("could not be started");
+    });
+    // Not `exit`: its last reports may still be in the pipe then.
+    child.once("close", (code, signal) => this.#gone(`ended with ${signal ?? `code ${code}`}`));
+    child.stdin?.on("error", () => undefined);
+    child.stderr?.on("data", (chunk: Uint8Array) => {
+      this.#words = (this.#words + new TextDecoder().decode(chunk)).slice(-WORDS_CHARS_MAX);
+    });
+    child.stdout?.on("data", (chunk: Uint8Array) => {
+      try {
+        for (const report of this.#reader.receive(chunk)) this.#take(report);
+      } catch (error) {
+        if (!(error instanceof Fault)) throw error;
+        this.#fail(new Fault("TRANSCODER_FAILED", `the transcoder wrote nonsense: ${error.message}`, HINTS.failed));
+      }
+    });
+  }
+
+  #take(report: WorkerReport): void {
+    if (this.#isOver) return;
+    this.#idleLooks = 0;
+    switch (report.kind) {
+      case "ready":
+        this.#isReady = true;
+        this.#events.ready(report.records.map(parseAvcConfig));
+        return;
+      case "frame":
+        this.#takeFrame(report.rung, report.frame);
+        return;
+      case "sealed":
+        this.#events.sealed(report.rung, report.segment, report.frameCount);
+        return;
+      case "taken": {
+        this.#untaken--;
+        const endTicks = this.#takenTicks.shift();
+        if (report.isUnused && endTicks !== undefined) this.#backTicks.fill(endTicks);
+        return;
+      }
+      case "end":
+        this.#end();
+        return;
+      case "fault":
+        this.#fail(new Fault("TRANSCODER_FAILED", `the transcoder gave up: ${report.message}`, HINTS.failed));
+        return;
+    }
+  }
+
+  #takeFrame(rung: number, { flags, ...frame }: WireFrame): void {
+    if (rung >= this.#rungCount) {
+      this.#fail(
+        new Fault("TRANSCODER_FAILED", `the transcoder made a frame of an unknown rung ${rung}`, HINTS.failed),
+      );
+      return;
+    }
+    this.#backTicks[rung] = frame.dts + frame.duration;
+    this.#events.frame({ rung, keyframe: (flags & FrameFlag.KEY) !== 0, ...frame });
+  }
+
+  /** Kills a worker that has something to do and does nothing. */
+  async #watch(): Promise<void> {
+    const { signal } = this.#watching;
+    while (!signal.aborted) {
+      // Aborted by the end of the worker.
+      await this.#clock.sleep(LOOK_MS, signal).catch(() => undefined);
+      const hasWork = this.#untaken > 0 || !this.#isReady || this.#isFinishing;
+      this.#idleLooks = hasWork ? this.#idleLooks + 1 : 0;
+      if (this.#idleLooks < IDLE_LOOKS_MAX || signal.aborted) continue;
+      const seconds = (LOOK_MS * IDLE_LOOKS_MAX) / 1000;
+      this.#fail(new Fault("TRANSCODER_STALLED", `the transcoder did nothing for ${seconds} s`, HINTS.slow));
+    }
+  }
+
+  /** The process is gone; unless that was expected, it failed. */
+  #gone(outcome: string): void {
+    const words = this.#words.trim();
+    const message = `the transcoder ${outcome}${words === "" ? "" : `: ${words}`}`;
+    this.#fail(new Fault("TRANSCODER_FAILED", message, HINTS.failed));
+    this.#exited.resolve();
+  }
+
+  #fail(fault: Fault): void {
+    if (this.#isOver) return;
+    this.#end();
+    this.#child.kill("SIGKILL");
+    this.#events.failed(fault);
+  }
+
+  /** Nothing is told any more. */
+  #end(): void {
+    this.#isOver = true;
+    this.#watching.abort();
+    this.#child.stdin?.end();
+    this.#over.resolve();
+  }
+}
+
+const HINTS = {
+  failed: { hint: "it is started again by itself; if it fails again and again, look at the source's codec" },
+  slow: { hint: "take fewer or smaller rungs, the profile realtime, or a faster machine" },
+} as const;

@@ -1,0 +1,230 @@
+/** For tests: clips made by the system's ffmpeg, as frames of the gate; a worker's run over them; what came out, decoded by ffmpeg. */
+import { spawnSync } from "node:child_process";
+import type { Fault } from "#faults/fault.ts";
+import { av1ConfigOf, splitObus, withoutTransportObus } from "#media/codecs/av1.ts";
+import { parseAvcConfig, readAvcRecord } from "#media/codecs/avc.ts";
+import { parseHevcConfig } from "#media/codecs/hevc.ts";
+import { joinLengthPrefixed, splitAnnexB, splitLengthPrefixed } from "#media/codecs/nal.ts";
+import { type Frame, FrameFlag } from "#media/frame.ts";
+import { VIDEO_TIMESCALE, type VideoConfig } from "#media/track.ts";
+import { systemClock } from "#time/system-clock.ts";
+import type { Rung } from "./rung.ts";
+import { type RungFrame, TranscodeProcess } from "./transcode-process.ts";
+
+/** A source as the link gives it. */
+export interface Clip {
+  readonly config: VideoConfig;
+  readonly fps: number;
+  readonly frames: readonly Frame[];
+}
+
+/** What {@link makeClip} is told. */
+export interface ClipOptions {
+  readonly fps?: number;
+  readonly seconds?: number;
+  readonly size?: string;
+  /** ffmpeg's options of the encoder; H.264 without B-frames, a keyframe each second, where left out. */
+  readonly encode?: readonly string[];
+}
+
+/** Number of the first segment of every clip. */
+export const FIRST_SEGMENT = 700;
+const START_TICKS = 1_800_000_000 * VIDEO_TIMESCALE;
+
+/** Encoder options of an H.264 clip with so many frames from keyframe to keyframe. */
+export function x264(gopFrames: number, bframes = 0): string[] {
+  const params = `keyint=${gopFrames}:min-keyint=${gopFrames}:scenecut=0:bframes=${bframes}:b-adapt=0`;
+  return ["-c:v", "libx264", "-preset", "ultrafast", "-x264-params", params];
+}
+
+/** Encodes a test picture; each keyframe begins a segment. */
+export function makeClip({ fps = 30, seconds = 4, size = "640x360", encode = x264(fps) }: ClipOptions = {}): Clip {
+  const picture = `testsrc2=size=${size}:rate=${fps}:duration=${seconds}`;
+  const form = FORMATS[encode[1] ?? ""];
+  if (form === undefined) throw new Error(`no way to read what ${encode[1]} makes`);
+  const input = ["-v", "error", "-f", "lavfi", "-i", picture, "-pix_fmt", "yuv420p"];
+  const args = [...input, ...encode, "-f", form.format, "pipe:1"];
+  const { stdout, stderr, status } = spawnSync("ffmpeg", args, { maxBuffer: 1 << 28 });
+  if (status !== 0) throw new Error(`ffmpeg: ${String(stderr)}`);
+  const { config, pictures } = form.parse(stdout, fps);
+  return { config, fps, frames: framesOf(pictures, fps) };
+}
+
+interface CodedPicture {
+  readonly keyframe: boolean;
+  /** Presentation minus decode time in pictures. */
+  readonly offset: number;
+  readonly payload: Uint8Array;
+}
+
+interface CodedClip {
+  readonly config: VideoConfig;
+  readonly pictures: readonly CodedPicture[];
+}
+
+/** Where ffmpeg writes each codec in a form that is read in a few lines. */
+const FORMATS: Readonly<Record<string, { format: string; parse: (bytes: Buffer, fps: number) => CodedClip }>> = {
+  libx264: { format: "flv", parse: parseFlv },
+  libx265: { format: "hevc", parse: parseHevc },
+  libsvtav1: { format: "ivf", parse: parseIvf },
+};
+
+/** FLV 10.1 §E.4. */
+function parseFlv(flv: Buffer, fps: number): CodedClip {
+  const pictures: CodedPicture[] = [];
+  let config: VideoConfig | undefined;
+  for (let at = 13; at + 11 < flv.length; ) {
+    const size = flv.readUIntBE(at + 1, 3);
+    const body = flv.subarray(at + 11, at + 11 + size);
+    const isVideo = flv[at] === 9;
+    at += 11 + size + 4;
+    if (!isVideo) continue;
+    const payload = Uint8Array.from(body.subarray(5));
+    if (body[1] === 0) config = parseAvcConfig(payload);
+    if (body[1] !== 1) continue;
+    const offset = Math.round((body.readIntBE(2, 3) * fps) / 1000);
+    pictures.push({ keyframe: (body[0] ?? 0) >> 4 === 1, offset, payload });
+  }
+  if (config === undefined) throw new Error("ffmpeg wrote no decoder configuration");
+  return { config, pictures };
+}
+
+/** Annex B with a delimiter before each picture, shown as they are decoded. */
+function parseHevc(stream: Buffer): CodedClip {
+  const config = parseHevcConfig(Uint8Array.from(stream.subarray(0, 4096)));
+  const pictures: Uint8Array[][] = [];
+  for (const unit of splitAnnexB(stream)) {
+    const type = ((unit[0] ?? 0) >> 1) & 0x3f;
+    if (type === 35) pictures.push([]);
+    else if (type < 32) pictures.at(-1)?.push(unit);
+  }
+  return {
+    config,
+    pictures: pictures.map((units) => {
+      const type = ((units[0]?.[0] ?? 0) >> 1) & 0x3f;
+      return { keyframe: type >= 16 && type <= 21, offset: 0, payload: joinLengthPrefixed(units) };
+    }),
+  };
+}
+
+/** IVF: a header of 32 bytes, then each temporal unit behind its size and time; those with a sequence header are keyframes. */
+function parseIvf(ivf: Buffer): CodedClip {
+  const pictures: CodedPicture[] = [];
+  let config: VideoConfig | undefined;
+  for (let at = 32; at + 12 <= ivf.length; ) {
+    const size = ivf.readUInt32LE(at);
+    const payload = withoutTransportObus(Uint8Array.from(ivf.subarray(at + 12, at + 12 + size)));
+    at += 12 + size;
+    const keyframe = splitObus(payload)[0]?.type === 1;
+    if (keyframe) config ??= av1ConfigOf(payload);
+    pictures.push({ keyframe, offset: 0, payload });
+  }
+  if (config === undefined) throw new Error("ffmpeg wrote no sequence header");
+  return { config, pictures };
+}
+
+function framesOf(pictures: readonly CodedPicture[], fps: number): Frame[] {
+  const ticks = VIDEO_TIMESCALE / fps;
+  let segment = FIRST_SEGMENT - 1;
+  let index = 0;
+  return pictures.map(({ keyframe, offset, payload }, i) => {
+    index = keyframe ? 0 : index + 1;
+    if (keyframe) segment++;
+    const flags = keyframe ? FrameFlag.KEY | FrameFlag.CUT | FrameFlag.INDEPENDENT : 0;
+    const dts = START_TICKS + i * ticks;
+    return { track: 1, segment, index, dts, ptsOffset: offset * ticks, duration: ticks, flags, payload };
+  });
+}
+
+/** A rung for tests. */
+export function rungOf(width: number, height: number, bitrate: number, frameRateDivisor: 1 | 2 = 1): Rung {
+  return { name: `${height}p`, width, height, frameRateDivisor, bitrate };
+}
+
+/** A run of a worker and all it told. */
+export class Run {
+  readonly process: TranscodeProcess;
+  readonly rungs: readonly Rung[];
+  configs: readonly VideoConfig[] = [];
+  readonly frames: RungFrame[][];
+  /** Per rung: segment → frame count. */
+  readonly sealed: Map<number, number>[];
+  readonly faults: Fault[] = [];
+  /** Milliseconds from the start to the first frame of a rung. */
+  firstFrameMs: number | undefined;
+  #changed = Promise.withResolvers<void>();
+  #open: Frame | undefined;
+
+  constructor({ config, fps }: Clip, rungs: readonly Rung[]) {
+    const startedMs = systemClock.nowMs();
+    this.rungs = rungs;
+    this.frames = rungs.map(() => []);
+    this.sealed = rungs.map(() => new Map());
+    const job = { source: config, frameRate: { num: fps, den: 1 }, rungs, profile: "realtime" as const };
+    const events = {
+      ready: (configs: readonly VideoConfig[]) => {
+        this.configs = configs;
+        this.#happened();
+      },
+      frame: (frame: RungFrame) => {
+        this.firstFrameMs ??= systemClock.nowMs() - startedMs;
+        this.frames[frame.rung]?.push(frame);
+        this.#happened();
+      },
+      sealed: (rung: number, segment: number, frameCount: number) => {
+        this.sealed[rung]?.set(segment, frameCount);
+        this.#happened();
+      },
+      failed: (fault: Fault) => {
+        this.faults.push(fault);
+        this.#happened();
+      },
+    };
+    this.process = new TranscodeProcess(job, events, systemClock);
+  }
+
+  /** Sends frames and, where a segment ends, its seal. */
+  feed(frames: readonly Frame[]): this {
+    for (const frame of frames) {
+      const before = this.#open;
+      if (before !== undefined && before.segment !== frame.segment) this.process.seal(before.segment, before.index + 1);
+      this.process.frame(frame);
+      this.#open = frame;
+    }
+    return this;
+  }
+
+  /** Seals the last segment and ends the worker. */
+  async finish(): Promise<this> {
+    if (this.#open !== undefined) this.process.seal(this.#open.segment, this.#open.index + 1);
+    await this.process.finish();
+    return this;
+  }
+
+  /** Resolves when `reached` holds after some event. */
+  async until(reached: () => boolean): Promise<void> {
+    while (!reached()) await this.#changed.promise;
+  }
+
+  /** A rung's frames of one segment. */
+  segment(rung: number, segment: number): RungFrame[] {
+    return (this.frames[rung] ?? []).filter((frame) => frame.segment === segment);
+  }
+
+  /** Decodes a rung with ffmpeg: what it complains about, and the hashes of the pictures it gave. */
+  decode(rung: number): { errors: string; pictures: string[] } {
+    const { sps, pps } = readAvcRecord(this.configs[rung]?.record ?? new Uint8Array(0));
+    const units = [...sps, ...pps, ...(this.frames[rung] ?? []).flatMap(({ payload }) => splitLengthPrefixed(payload))];
+    const input = Buffer.concat(units.flatMap((unit) => [Uint8Array.of(0, 0, 0, 1), unit]));
+    const args = ["-v", "error", "-f", "h264", "-i", "pipe:0", "-fps_mode", "passthrough", "-f", "framemd5", "-"];
+    const { stdout, stderr } = spawnSync("ffmpeg", args, { input, maxBuffer: 1 << 28 });
+    const lines = stdout.toString().split("\n");
+    const pictures = lines.filter((line) => line !== "" && !line.startsWith("#"));
+    return { errors: stderr.toString(), pictures: pictures.map((line) => line.split(",").at(-1)?.trim() ?? "") };
+  }
+
+  #happened(): void {
+    this.#changed.resolve();
+    this.#changed = Promise.withResolvers();
+  }
+}

@@ -1,0 +1,226 @@
+/**
+ * What a transcode worker and its parent say to each other over the worker's standard input and output, each record behind its length.
+ *
+ *     parent → worker                                   worker → parent
+ *     open    1  JSON: OpenCommand                      ready   16  (u16 size │ avcC record) for each rung
+ *     source  2  JSON: VideoConfig                      frame   17  u8 rung │ name and times │ payload
+ *     frame   3  name and times │ payload               sealed  18  u8 rung │ u64 segment │ u32 frame count
+ *     seal    4  u64 segment │ u32 frame count          taken   19  u8 1: rungs have nothing of it
+ *     abandon 5                                         end     20
+ *     finish  6                                         fault   21  UTF-8 message
+ *
+ *     name and times: u64 segment │ u32 index │ u64 dts │ i32 pts − dts │ u32 duration (ticks of 90 kHz) │ u8 flags
+ */
+import { ByteReader } from "#bytes/reader.ts";
+import { RecordReader } from "#bytes/records.ts";
+import { ByteWriter } from "#bytes/writer.ts";
+import { ProtocolError } from "#faults/fault.ts";
+import type { VideoConfig } from "#media/track.ts";
+import type { Rational } from "#time/ticks.ts";
+import type { Profile, Rung } from "./rung.ts";
+
+/** Largest record in bytes: a key frame of 8K stays below. */
+export const WORKER_RECORD_BYTES_MAX: number = 32 * 1024 * 1024;
+
+/** Rungs one worker makes at most: their number is a byte on the wire. */
+export const WORKER_RUNGS_MAX = 32;
+
+/** What a worker is to do, told once, first of all. */
+export interface TranscodeJob {
+  /** Codec parameters of the source's picture. */
+  readonly source: VideoConfig;
+  /** Pictures per second of the source, for rate control only; 30 are assumed where it is unknown. */
+  readonly frameRate: Rational | undefined;
+  readonly rungs: readonly Rung[];
+  readonly profile: Profile;
+}
+
+/** A picture's name, times in ticks of 90 kHz and bytes, as `Frame` has them. */
+export interface WireFrame {
+  readonly segment: number;
+  readonly index: number;
+  readonly dts: number;
+  readonly ptsOffset: number;
+  readonly duration: number;
+  /** Bits of `FrameFlag`. */
+  readonly flags: number;
+  readonly payload: Uint8Array;
+}
+
+/** A record of the parent. */
+export type WorkerCommand =
+  | { readonly kind: "open"; readonly job: TranscodeJob }
+  | { readonly kind: "source"; readonly source: VideoConfig }
+  | { readonly kind: "frame"; readonly frame: WireFrame }
+  | { readonly kind: "seal"; readonly segment: number; readonly frameCount: number }
+  /** Frames of the current segment are missing: what is left of it is given up; the next frame begins a segment with a keyframe. */
+  | { readonly kind: "abandon" }
+  /** Encode what is there and end. */
+  | { readonly kind: "finish" };
+
+/** A record of the worker. */
+export type WorkerReport =
+  | { readonly kind: "ready"; readonly records: readonly Uint8Array[] }
+  | { readonly kind: "frame"; readonly rung: number; readonly frame: WireFrame }
+  | { readonly kind: "sealed"; readonly rung: number; readonly segment: number; readonly frameCount: number }
+  /** A frame of the source went through the decoder: the worker's sign of life. `isUnused`: the rungs will have nothing of it. */
+  | { readonly kind: "taken"; readonly isUnused: boolean }
+  | { readonly kind: "end" }
+  | { readonly kind: "fault"; readonly message: string };
+
+const COMMAND = { open: 1, source: 2, frame: 3, seal: 4, abandon: 5, finish: 6 } as const;
+const REPORT = { ready: 16, frame: 17, sealed: 18, taken: 19, end: 20, fault: 21 } as const;
+const FRAME_HEAD_BYTES = 40;
+
+/** Writes one record of the parent with its length. */
+export function writeWorkerCommand(command: WorkerCommand): Uint8Array {
+  const payloadBytes = command.kind === "frame" ? command.frame.payload.byteLength : 0;
+  const writer = new ByteWriter(FRAME_HEAD_BYTES + payloadBytes);
+  writer.u32(0).u8(COMMAND[command.kind]);
+  if (command.kind === "open") writer.text(JSON.stringify(command.job, plainBytes));
+  else if (command.kind === "source") writer.text(JSON.stringify(command.source, plainBytes));
+  else if (command.kind === "frame") writeFrame(writer, command.frame);
+  else if (command.kind === "seal") writer.u64(command.segment).u32(command.frameCount);
+  return finished(writer);
+}
+
+/** Writes one record of the worker with its length. */
+export function writeWorkerReport(report: WorkerReport): Uint8Array {
+  const payloadBytes = report.kind === "frame" ? report.frame.payload.byteLength : 0;
+  const writer = new ByteWriter(FRAME_HEAD_BYTES + payloadBytes);
+  writer.u32(0).u8(REPORT[report.kind]);
+  if (report.kind === "ready") for (const record of report.records) writer.u16(record.byteLength).bytes(record);
+  else if (report.kind === "frame") writeFrame(writer.u8(report.rung), report.frame);
+  else if (report.kind === "sealed") writer.u8(report.rung).u64(report.segment).u32(report.frameCount);
+  else if (report.kind === "taken") writer.u8(report.isUnused ? 1 : 0);
+  else if (report.kind === "fault") writer.text(report.message);
+  return finished(writer);
+}
+
+function finished(writer: ByteWriter): Uint8Array {
+  writer.patchU32(0, writer.length - 4);
+  return writer.finish();
+}
+
+function plainBytes(_key: string, value: unknown): unknown {
+  return value instanceof Uint8Array ? [...value] : value;
+}
+
+function writeFrame(writer: ByteWriter, frame: WireFrame): void {
+  writer.u64(frame.segment).u32(frame.index).u64(frame.dts).i32(frame.ptsOffset).u32(frame.duration).u8(frame.flags);
+  writer.bytes(frame.payload);
+}
+
+function readFrame(reader: ByteReader): WireFrame {
+  return {
+    segment: reader.u64(),
+    index: reader.u32(),
+    dts: reader.u64(),
+    ptsOffset: reader.i32(),
+    duration: reader.u32(),
+    flags: reader.u8(),
+    payload: reader.bytes(reader.remaining),
+  };
+}
+
+/** Puts the parent's records together again, in the worker. Give it every chunk in order. */
+export class WorkerCommandReader {
+  readonly #reader = new RecordReader({ name: "a worker's command", recordBytesMax: WORKER_RECORD_BYTES_MAX });
+
+  /** Gives the commands that are complete now. @throws ProtocolError `BYTES_INVALID`, `BYTES_TRUNCATED`. */
+  receive(chunk: Uint8Array): WorkerCommand[] {
+    return this.#reader.receive(chunk).map(parseCommand);
+  }
+}
+
+/** Puts the worker's records together again, in the parent. Give it every chunk in order. */
+export class WorkerReportReader {
+  readonly #reader = new RecordReader({ name: "a worker's report", recordBytesMax: WORKER_RECORD_BYTES_MAX });
+
+  /** Gives the reports that are complete now. @throws ProtocolError `BYTES_INVALID`, `BYTES_TRUNCATED`. */
+  receive(chunk: Uint8Array): WorkerReport[] {
+    return this.#reader.receive(chunk).map(parseReport);
+  }
+}
+
+function parseCommand(bytes: Uint8Array): WorkerCommand {
+  const reader = new ByteReader(bytes);
+  const kind = reader.u8();
+  switch (kind) {
+    case COMMAND.open:
+      return { kind: "open", job: jobOf(parseJson(reader)) };
+    case COMMAND.source:
+      return { kind: "source", source: configOf(parseJson(reader)) };
+    case COMMAND.frame:
+      return { kind: "frame", frame: readFrame(reader) };
+    case COMMAND.seal:
+      return { kind: "seal", segment: reader.u64(), frameCount: reader.u32() };
+    case COMMAND.abandon:
+      return { kind: "abandon" };
+    case COMMAND.finish:
+      return { kind: "finish" };
+    default:
+      throw broken(`a worker's command of kind ${kind}`);
+  }
+}
+
+function parseReport(bytes: Uint8Array): WorkerReport {
+  const reader = new ByteReader(bytes);
+  const kind = reader.u8();
+  switch (kind) {
+    case REPORT.ready: {
+      const records: Uint8Array[] = [];
+      while (reader.remaining > 0) records.push(reader.bytes(reader.u16()));
+      if (records.length > WORKER_RUNGS_MAX) throw broken(`a worker tells of ${records.length} rungs`);
+      return { kind: "ready", records };
+    }
+    case REPORT.frame:
+      return { kind: "frame", rung: reader.u8(), frame: readFrame(reader) };
+    case REPORT.sealed:
+      return { kind: "sealed", rung: reader.u8(), segment: reader.u64(), frameCount: reader.u32() };
+    case REPORT.taken:
+      return { kind: "taken", isUnused: reader.u8() === 1 };
+    case REPORT.end:
+      return { kind: "end" };
+    case REPORT.fault:
+      return { kind: "fault", message: reader.text(reader.remaining) };
+    default:
+      throw broken(`a worker's report of kind ${kind}`);
+  }
+}
+
+function broken(message: string, cause?: unknown): ProtocolError {
+  return new ProtocolError("BYTES_INVALID", message, cause === undefined ? {} : { cause });
+}
+
+type JsonObject = Readonly<Record<string, unknown>>;
+
+function parseJson(reader: ByteReader): unknown {
+  try {
+    return JSON.parse(reader.text(reader.remaining));
+  } catch (cause) {
+    throw broken("a worker's command is not JSON", cause);
+  }
+}
+
+function objectOf(value: unknown, what: string): JsonObject {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) throw broken(`${what} is not an object`);
+  // A plain object of JSON: its keys are strings, its values are looked at below.
+  return value as JsonObject;
+}
+
+/** Both ends are the same program: the shape is ours, only its outer form is checked. */
+function configOf(value: unknown): VideoConfig {
+  const config = objectOf(value, "a source's configuration");
+  const { record } = config;
+  if (config["kind"] !== "video" || !Array.isArray(record)) throw broken("a source's configuration lacks its record");
+  return { ...(config as unknown as VideoConfig), record: Uint8Array.from(record as number[]) };
+}
+
+function jobOf(value: unknown): TranscodeJob {
+  const job = objectOf(value, "a worker's job");
+  const { rungs } = job;
+  if (!Array.isArray(rungs) || rungs.length > WORKER_RUNGS_MAX) throw broken("a worker's job lacks its rungs");
+  const { frameRate, profile } = job as unknown as TranscodeJob;
+  return { source: configOf(job["source"]), frameRate, rungs: rungs as Rung[], profile };
+}
