@@ -10,7 +10,7 @@ import {
   type AVColorTransferCharacteristic,
   FF_ENCODER_LIBX264,
 } from "node-av/constants";
-import { Codec, CodecContext, Dictionary, FFmpegError, type Frame, Packet, Rational as AvRational } from "node-av/lib";
+import { Codec, CodecContext, FFmpegError, type Frame, Packet, Rational as AvRational } from "node-av/lib";
 import { assert, Fault } from "#faults/fault.ts";
 import { parseAvcConfig } from "#media/codecs/avc.ts";
 import { joinLengthPrefixed, sameBytes, splitAnnexB } from "#media/codecs/nal.ts";
@@ -71,7 +71,10 @@ export class RungEncoder {
     context.allocContext3(codec);
     configure(context, settings);
     const options = { preset: PRESETS[settings.profile], tune: "zerolatency", a53cc: "0", "x264-params": STRUCTURE };
-    const opened = context.open2Sync(codec, Dictionary.fromObject(options));
+    // Not a Dictionary: opening consumes it, and the collector frees it a second time.
+    for (const [name, value] of Object.entries(options))
+      FFmpegError.throwIfError(context.setOption(name, value), `set the encoder's option ${name}`);
+    const opened = context.open2Sync(codec);
     const { name, width, height } = settings.rung;
     if (opened < 0) {
       const why = new FFmpegError(opened).message;

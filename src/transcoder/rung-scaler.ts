@@ -56,7 +56,7 @@ export class RungScaler {
     FFmpegError.throwIfError(scaled.makeWritable(), "reuse a picture");
     picture.format = format;
     const context = this.#contextOf(picture.width, picture.height, format);
-    FFmpegError.throwIfError(context.scaleFrameSync(scaled, picture), "scale a picture");
+    FFmpegError.throwIfError(await context.scaleFrame(scaled, picture), "scale a picture");
     return scaled;
   }
 

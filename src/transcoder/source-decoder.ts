@@ -8,7 +8,7 @@ import {
   type AVCodecID,
   type FFVideoDecoder,
 } from "node-av/constants";
-import { Codec, CodecContext, CodecParameters, Dictionary, FFmpegError, Frame, Packet } from "node-av/lib";
+import { Codec, CodecContext, CodecParameters, FFmpegError, Frame, Packet } from "node-av/lib";
 import { Fault } from "#faults/fault.ts";
 import { AvcSample, inspectAvcSample } from "#media/codecs/avc-nal.ts";
 import { HevcSample, inspectHevcSample } from "#media/codecs/hevc-nal.ts";
@@ -83,8 +83,8 @@ export class SourceDecoder {
     context.threadCount = 1;
     // dav1d holds pictures back without it; the H.264 decoder would stop reordering with it.
     if (config.codec === "av1") context.setFlags(AV_CODEC_FLAG_LOW_DELAY);
-    const options = Dictionary.fromObject({ max_pixels: String(PICTURE_SAMPLES_MAX) });
-    const opened = context.open2Sync(codec, options);
+    FFmpegError.throwIfError(context.setOption("max_pixels", String(PICTURE_SAMPLES_MAX)), "bound a decoder");
+    const opened = context.open2Sync(codec);
     if (opened < 0)
       throw new Fault("CODEC_UNSUPPORTED", `${name} refuses the source: ${new FFmpegError(opened).message}`);
     return new SourceDecoder(context);
@@ -110,9 +110,7 @@ export class SourceDecoder {
   #receive(): DecodedPicture[] {
     const pictures: DecodedPicture[] = [];
     while (this.#context.receiveFrameSync(this.#frame) >= 0) {
-      const picture = new Frame();
-      picture.alloc();
-      picture.ref(this.#frame);
+      const picture = this.#frame.clone();
       if (picture !== null) pictures.push({ sequence: Number(this.#frame.pts), picture });
       this.#frame.unref();
     }

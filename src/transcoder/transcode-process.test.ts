@@ -58,8 +58,9 @@ function expectWhole(run: Run, source: readonly Frame[]): void {
     const last = source.at(-1);
     expect((all.at(-1)?.dts ?? 0) + (all.at(-1)?.duration ?? 0)).toBe((last?.dts ?? 0) + (last?.duration ?? 0));
     expect(run.configs[r]).toMatchObject({ width: rung.width, height: rung.height });
-    expect(run.decode(r)).toMatchObject({ errors: "" });
-    expect(run.decode(r).pictures.length).toBe(all.length);
+    const { errors, pictures } = run.decode(r);
+    expect(errors).toBe("");
+    expect(pictures.length).toBe(all.length);
   }
 }
 
