@@ -1,4 +1,5 @@
 import type { Track } from "#media/track.ts";
+import type { Rational } from "#time/ticks.ts";
 
 /** Seconds of bitrate kept for graphs. */
 export const HISTORY_SECONDS_MAX = 300;
@@ -11,7 +12,7 @@ export interface TrackHealth {
   readonly codecs: string;
   readonly width: number | null;
   readonly height: number | null;
-  /** Measured frames per second; `null` for sound. */
+  /** Frames per second, measured where they are not constant; `null` for sound. */
   readonly frameRate: number | null;
   readonly sampleRate: number | null;
   readonly channels: number | null;
@@ -62,10 +63,11 @@ export class TrackMeter {
   }
 }
 
-/** A track with its meter, as health shows it. */
-export function trackHealth(track: Track, meter: TrackMeter): TrackHealth {
+/** A track with its meter, as health shows it. `steadyRate`: frames per second, where they are known to be constant. */
+export function trackHealth(track: Track, meter: TrackMeter, steadyRate?: Rational): TrackHealth {
   const { config } = track;
   const isVideo = config.kind === "video";
+  const rate = steadyRate === undefined ? meter.frameRate : steadyRate.num / steadyRate.den;
   return {
     name: track.name,
     kind: config.kind,
@@ -73,7 +75,7 @@ export function trackHealth(track: Track, meter: TrackMeter): TrackHealth {
     codecs: config.codecs,
     width: isVideo ? config.width : null,
     height: isVideo ? config.height : null,
-    frameRate: isVideo ? Math.round(meter.frameRate * 100) / 100 : null,
+    frameRate: isVideo ? Math.round(rate * 100) / 100 : null,
     sampleRate: isVideo ? null : config.sampleRate,
     channels: isVideo ? null : config.channels,
     bitrate: meter.bitrate,

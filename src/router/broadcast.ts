@@ -226,7 +226,7 @@ export class Broadcast {
       state: this.#state,
       sinceMs: timeline.startedWallMs,
       sessions,
-      tracks: timeline.lanes.map(({ track, raw }) => trackHealth(track, this.#meter(raw))),
+      tracks: timeline.lanes.map(({ track, raw, video }) => trackHealth(track, this.#meter(raw), video?.lockedRate)),
       keyframeIntervalMs: this.#keyframes.interval,
       counters: {
         framesIn: counters.framesIn,

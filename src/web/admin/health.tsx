@@ -88,6 +88,9 @@ function BitrateFigure({ health, nowMs }: { health: StreamHealth; nowMs: number 
   );
 }
 
+/** One in so many frames: fewer, such as the sound before a broadcast's first keyframe, are no fault. */
+const DROPPED_SHARE_WORTH_A_LOOK = 1000;
+
 function KeyframeFigure({ health }: { health: StreamHealth }): JSX.Element {
   const interval = health.keyframeIntervalMs;
   if (interval === null) return <Figure label="Keyframe interval" value="–" note="known after two keyframes" />;
@@ -207,7 +210,7 @@ export function Health({ health, nowMs }: { health: StreamHealth; nowMs: number 
           label="Dropped frames"
           value={counters.dropped.toLocaleString()}
           note={`of ${counters.framesIn.toLocaleString()} received`}
-          warns={counters.dropped > 0}
+          warns={counters.dropped * DROPPED_SHARE_WORTH_A_LOOK > counters.framesIn}
         />
         <Figure
           label="Reconnects"

@@ -1,0 +1,165 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import type { Page } from "playwright-core";
+import { type Browser, playbackOf, startBrowser } from "./browser.ts";
+import { verdictsOf } from "./conformance.ts";
+import { eventually, within } from "./deadline.ts";
+import { MAIN_KEY, type Platform, startEncoder, startPlatform, startTool, type Tool, untilOnAir } from "./platform.ts";
+
+const RUNGS = ["360p", "240p"];
+
+let platform: Platform;
+let encoder: Tool;
+let browser: Browser;
+
+beforeAll(async () => {
+  platform = await startPlatform({ flags: ["--transcode-ladder", "default"] });
+  encoder = startEncoder({ url: `${platform.rtmp}/${MAIN_KEY}`, size: "854x480", video: ["-b:v", "2500k"] });
+  browser = await startBrowser();
+  await untilOnAir(platform, "main", 30_000);
+}, 60_000);
+
+afterAll(async () => {
+  await browser[Symbol.asyncDispose]();
+  await encoder[Symbol.asyncDispose]();
+  await platform.stop();
+}, 30_000);
+
+const addressOf = (name: string): string => `${platform.http}/live/main/${name}`;
+const textOf = async (name: string): Promise<string> => (await fetch(addressOf(name))).text();
+
+/** Process ids of the transcoder's workers: children of the node that nobody else starts. */
+async function workers(): Promise<number[]> {
+  const node = await platform.nodePid();
+  const children = (await Bun.file(`/proc/${node}/task/${node}/children`).text()).trim().split(" ");
+  const pids: number[] = [];
+  for (const pid of children.filter((word) => word !== "")) {
+    const command = await Bun.file(`/proc/${pid}/cmdline`).text();
+    if (command.includes("transcoder")) pids.push(Number(pid));
+  }
+  return pids;
+}
+
+interface Named {
+  readonly number: number;
+  readonly durationS: number;
+  readonly isGap: boolean;
+}
+
+/** Segments of a media playlist. */
+async function segmentsOf(track: string): Promise<Named[]> {
+  const segments: Named[] = [];
+  let durationS = 0;
+  let isGap = false;
+  for (const line of (await textOf(`${track}/index.m3u8`)).split("\n")) {
+    if (line.startsWith("#EXTINF:")) durationS = Number.parseFloat(line.slice(8));
+    else if (line.startsWith("#EXT-X-GAP")) isGap = true;
+    else if (line.endsWith(".m4s") && !line.startsWith("#")) {
+      segments.push({ number: Number(/-(\d+)\.m4s/.exec(line)?.[1]), durationS, isGap });
+      isGap = false;
+    }
+  }
+  return segments;
+}
+
+describe("the ladder", () => {
+  test("stands in the multivariant playlist and the manifest beside the source, best first", async () => {
+    const playlist = await textOf("index.m3u8");
+    const lines = playlist.split("\n");
+    expect(lines.filter((line) => line.endsWith("/index.m3u8"))).toEqual(
+      ["source", ...RUNGS].map((name) => `${name}/index.m3u8`),
+    );
+    expect(playlist).toContain("RESOLUTION=640x360");
+    expect(playlist).toContain("RESOLUTION=428x240");
+    const bandwidths = [...playlist.matchAll(/[:,]BANDWIDTH=(\d+)/g)].map(([, bits]) => Number(bits));
+    expect(bandwidths).toEqual([...bandwidths].sort((a, b) => b - a));
+    const manifest = await textOf("manifest.mpd");
+    for (const name of RUNGS) expect(manifest).toContain(`<Representation id="${name}"`);
+  });
+
+  test("has the source's segments: the same numbers, the same lengths", async () => {
+    const source = await eventually(20_000, "five segments", async () => {
+      const segments = await segmentsOf("source");
+      return segments.length >= 5 ? segments : undefined;
+    });
+    for (const name of RUNGS) {
+      const rung = await eventually(5000, `${name} to have the source's segments`, async () => {
+        const segments = await segmentsOf(name);
+        return segments.at(-1)?.number === source.at(-1)?.number ? segments : undefined;
+      });
+      expect(rung.slice(-source.length)).toEqual(source.slice(-rung.length));
+    }
+  }, 30_000);
+
+  test("is conforming by LL-HLS, HLS and DASH, rung by rung", async () => {
+    const verdicts = await verdictsOf(`${platform.http}/live/main`, { seconds: 12, timing: false });
+    for (const { protocol, complaints } of verdicts)
+      expect(`${protocol}: ${complaints.join("; ")}`).toBe(`${protocol}: `);
+  }, 40_000);
+
+  for (const name of RUNGS) {
+    test(`${name} is decoded by ffmpeg without an error`, async () => {
+      const args = ["-v", "error", "-xerror", "-i", addressOf(`${name}/index.m3u8`), "-t", "6", "-f", "null", "-"];
+      await using tool = startTool("ffmpeg", args);
+      expect(await within(30_000, "ffmpeg", tool.exited)).toBe(0);
+      expect(tool.output()).toBe("");
+    }, 40_000);
+  }
+});
+
+describe("a viewer with a slow connection", () => {
+  let page: Page;
+
+  test("is given a rung that fits, without a stall", async () => {
+    page = await browser.page();
+    const session = await browser.context.newCDPSession(page);
+    await session.send("Network.enable");
+    const bytesPerSecond = 1_000_000 / 8;
+    await session.send("Network.emulateNetworkConditions", {
+      offline: false,
+      latency: 40,
+      downloadThroughput: bytesPerSecond,
+      uploadThroughput: bytesPerSecond,
+    });
+    await page.goto(`${platform.http}/watch/main`);
+    await eventually(30_000, "360 lines or fewer", async () => {
+      const playback = await playbackOf(page);
+      const hasBegun = playback !== undefined && playback.frames > 30;
+      return hasBegun && playback.height <= 360 ? playback : undefined;
+    });
+    const before = await factsOf(page);
+    const from = (await playbackOf(page))?.currentTime ?? 0;
+    await eventually(20_000, "ten seconds more", async () =>
+      ((await playbackOf(page))?.currentTime ?? 0) > from + 10 ? true : undefined,
+    );
+    expect((await factsOf(page)).stalls).toBe(before.stalls);
+  }, 70_000);
+});
+
+interface Facts {
+  readonly state: string;
+  readonly stalls: number;
+}
+
+const factsOf = (page: Page): Promise<Facts> =>
+  page.evaluate(() => {
+    const { state, stalls } = (window as unknown as { grandstand: Facts }).grandstand;
+    return { state, stalls };
+  });
+
+describe("a worker that is killed", () => {
+  test("takes nothing from the source, and its rungs are back with the next segments, gaps between", async () => {
+    const [pid] = await workers();
+    expect(pid).toBeDefined();
+    const before = (await segmentsOf("240p")).at(-1)?.number ?? 0;
+    process.kill(pid ?? 0, "SIGKILL");
+    const after = await eventually(15_000, "whole segments of the rung after the loss", async () => {
+      const segments = await segmentsOf("240p");
+      const whole = segments.filter(({ number, isGap }) => number > before + 1 && !isGap);
+      return whole.length >= 2 ? segments : undefined;
+    });
+    expect(after.filter(({ number, isGap }) => number >= before && isGap).length).toBeLessThanOrEqual(2);
+    for (const [i, { number }] of after.entries()) expect(number).toBe((after[0]?.number ?? 0) + i);
+    expect((await segmentsOf("source")).every(({ isGap }) => !isGap)).toBe(true);
+    expect(await workers()).toHaveLength(1);
+  }, 30_000);
+});
