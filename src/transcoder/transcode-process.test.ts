@@ -1,6 +1,7 @@
 import { afterEach, expect, test } from "bun:test";
 import { splitLengthPrefixed } from "#media/codecs/nal.ts";
 import { type Frame, FrameFlag } from "#media/frame.ts";
+import { systemClock } from "#time/system-clock.ts";
 import type { Rung } from "./rung.ts";
 import { type Clip, type ClipOptions, FIRST_SEGMENT, makeClip, Run, rungOf, x264 } from "./transcode-rig.ts";
 
@@ -102,6 +103,40 @@ test(
         expect(later.segment(0, segment).length).toBe(30);
       }
     }
+  },
+  DEADLINE_MS,
+);
+
+test(
+  "where pictures are shown before the keyframe that they follow, a worker that joins lets a segment go by, and then makes the same bytes",
+  async () => {
+    const clip = clipOf({ encode: x264(30, 2, "open-gop=1") });
+    const whole = await start(clip).feed(clip.frames).finish();
+    expectWhole(whole, clip.frames);
+    expect(new Set(whole.decode(0).pictures).size).toBe(clip.frames.length);
+    const later = await start(clip)
+      .feed(clip.frames.filter(({ segment }) => segment > FIRST_SEGMENT))
+      .finish();
+    expect([...(later.sealed[0]?.keys() ?? [])]).toEqual([FIRST_SEGMENT + 2, FIRST_SEGMENT + 3]);
+    for (const rung of RUNGS.keys()) {
+      for (const segment of later.sealed[0]?.keys() ?? [])
+        expect(later.segment(rung, segment)).toEqual(whole.segment(rung, segment));
+    }
+    expect(later.process.behindMicros).toBe(0);
+  },
+  DEADLINE_MS,
+);
+
+test(
+  "pixel aspect and colours of the source are the rungs'",
+  async () => {
+    const vui = "sar=4/3:colorprim=smpte170m:transfer=bt709:colormatrix=smpte170m:fullrange=on";
+    const clip = clipOf({ seconds: 1, encode: x264(30, 0, vui) });
+    const run = await start(clip).feed(clip.frames).finish();
+    expectWhole(run, clip.frames);
+    const colour = { primaries: 6, transfer: 1, matrix: 6, fullRange: true };
+    for (const config of [clip.config, ...run.configs])
+      expect(config).toMatchObject({ pixelAspect: { num: 4, den: 3 }, colour });
   },
   DEADLINE_MS,
 );
@@ -226,7 +261,9 @@ test(
   "a worker that hangs while frames wait is killed and told as stalled",
   async () => {
     const clip = clipOf();
-    const run = start(clip);
+    const hurried = { ...systemClock, sleep: (ms: number, signal?: AbortSignal) => systemClock.sleep(ms / 2, signal) };
+    const run = new Run(clip, RUNGS, hurried);
+    runs.push(run);
     await run.until(() => run.configs.length > 0);
     process.kill(run.process.pid ?? 0, "SIGSTOP");
     run.feed(clip.frames);

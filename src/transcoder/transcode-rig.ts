@@ -7,6 +7,7 @@ import { parseHevcConfig } from "#media/codecs/hevc.ts";
 import { joinLengthPrefixed, splitAnnexB, splitLengthPrefixed } from "#media/codecs/nal.ts";
 import { type Frame, FrameFlag } from "#media/frame.ts";
 import { VIDEO_TIMESCALE, type VideoConfig } from "#media/track.ts";
+import type { Clock } from "#time/clock.ts";
 import { systemClock } from "#time/system-clock.ts";
 import type { Rung } from "./rung.ts";
 import { type RungFrame, TranscodeProcess } from "./transcode-process.ts";
@@ -31,9 +32,9 @@ export interface ClipOptions {
 export const FIRST_SEGMENT = 700;
 const START_TICKS = 1_800_000_000 * VIDEO_TIMESCALE;
 
-/** Encoder options of an H.264 clip with so many frames from keyframe to keyframe. */
-export function x264(gopFrames: number, bframes = 0): string[] {
-  const params = `keyint=${gopFrames}:min-keyint=${gopFrames}:scenecut=0:bframes=${bframes}:b-adapt=0`;
+/** Encoder options of an H.264 clip with so many frames from keyframe to keyframe; `more` are options of x264's own. */
+export function x264(gopFrames: number, bframes = 0, more = "open-gop=0"): string[] {
+  const params = `keyint=${gopFrames}:min-keyint=${gopFrames}:scenecut=0:bframes=${bframes}:b-adapt=0:${more}`;
   return ["-c:v", "libx264", "-preset", "ultrafast", "-x264-params", params];
 }
 
@@ -155,7 +156,7 @@ export class Run {
   #changed = Promise.withResolvers<void>();
   #open: Frame | undefined;
 
-  constructor({ config, fps }: Clip, rungs: readonly Rung[]) {
+  constructor({ config, fps }: Clip, rungs: readonly Rung[], clock: Clock = systemClock) {
     const startedMs = systemClock.nowMs();
     this.rungs = rungs;
     this.frames = rungs.map(() => []);
@@ -180,7 +181,7 @@ export class Run {
         this.#happened();
       },
     };
-    this.process = new TranscodeProcess(job, events, systemClock);
+    this.process = new TranscodeProcess(job, events, clock);
   }
 
   /** Sends frames and, where a segment ends, its seal. */
