@@ -1,9 +1,17 @@
 import { afterEach, expect, test } from "bun:test";
 import { splitLengthPrefixed } from "#media/codecs/nal.ts";
 import { type Frame, FrameFlag } from "#media/frame.ts";
-import { systemClock } from "#time/system-clock.ts";
 import type { Rung } from "./rung.ts";
-import { type Clip, type ClipOptions, FIRST_SEGMENT, makeClip, Run, rungOf, x264 } from "./transcode-rig.ts";
+import {
+  type Clip,
+  type ClipOptions,
+  FIRST_SEGMENT,
+  HURRIED_CLOCK,
+  makeClip,
+  Run,
+  rungOf,
+  x264,
+} from "./transcode-rig.ts";
 
 const DEADLINE_MS = 20_000;
 const RUNGS: readonly Rung[] = [rungOf(426, 240, 300_000), rungOf(320, 180, 150_000)];
@@ -261,8 +269,7 @@ test(
   "a worker that hangs while frames wait is killed and told as stalled",
   async () => {
     const clip = clipOf();
-    const hurried = { ...systemClock, sleep: (ms: number, signal?: AbortSignal) => systemClock.sleep(ms / 2, signal) };
-    const run = new Run(clip, RUNGS, hurried);
+    const run = new Run(clip, RUNGS, HURRIED_CLOCK);
     runs.push(run);
     await run.until(() => run.configs.length > 0);
     process.kill(run.process.pid ?? 0, "SIGSTOP");

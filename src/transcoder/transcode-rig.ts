@@ -142,6 +142,9 @@ export function rungOf(width: number, height: number, bitrate: number, frameRate
   return { name: `${height}p`, width, height, frameRateDivisor, bitrate };
 }
 
+/** Waits half as long as it is told. */
+export const HURRIED_CLOCK: Clock = { ...systemClock, sleep: (ms, signal) => systemClock.sleep(ms / 2, signal) };
+
 /** A run of a worker and all it told. */
 export class Run {
   readonly process: TranscodeProcess;
