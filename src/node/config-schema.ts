@@ -65,6 +65,11 @@ const transcode = z.strictObject({
   profile: choice(["realtime", "balanced", "quality"], {
     description: "What counts more when pictures are encoded: little delay and load, or quality.",
   }).default("realtime"),
+  redundancy: whole({
+    min: 1,
+    max: 2,
+    description: "Transcoders of each broadcast that do the same work, so that the loss of one costs viewers nothing.",
+  }).default(1),
 });
 
 const site = z.strictObject({
@@ -223,6 +228,7 @@ export interface Config {
   readonly transcode: {
     readonly ladder: string;
     readonly profile: "realtime" | "balanced" | "quality";
+    readonly redundancy: number;
   };
   readonly limits: {
     readonly publishers: number;

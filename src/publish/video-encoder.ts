@@ -1,4 +1,4 @@
-import { Codec, CodecContext, Dictionary, FFmpegError, type Frame, Packet, Rational as AvRational } from "node-av/lib";
+import { Codec, CodecContext, FFmpegError, type Frame, Packet, Rational as AvRational } from "node-av/lib";
 import {
   AV_CODEC_FLAG_GLOBAL_HEADER,
   AV_PIX_FMT_YUV420P,
@@ -44,10 +44,10 @@ function optionsOf(settings: VideoEncoderSettings): Record<string, string> {
   if (settings.codec === "av1") return { preset: "12", "svtav1-params": "pred-struct=1:lp=1:rc=2:scd=0" };
   if (settings.codec === "avc") {
     const params = `${gop}:b-adapt=0:rc-lookahead=0:sync-lookahead=0:sliced-threads=0:force-cfr=1`;
-    return { preset: "superfast", forced_idr: "1", ...tune, "x264-params": params };
+    return { preset: "superfast", "forced-idr": "1", ...tune, "x264-params": params };
   }
   const params = `${gop}:b-adapt=0:rc-lookahead=${Math.max(1, bframes + 1)}:frame-threads=1:log-level=none`;
-  return { preset: "ultrafast", forced_idr: "1", ...tune, "x265-params": params };
+  return { preset: "ultrafast", "forced-idr": "1", ...tune, "x265-params": params };
 }
 
 /** Encodes pictures in constant frame rate with a fixed key frame distance and closed groups of pictures. */
@@ -84,7 +84,10 @@ export class VideoEncoder {
     context.colorTrc = AVCOL_TRC_BT709;
     context.colorSpace = AVCOL_SPC_BT709;
     context.setFlags(AV_CODEC_FLAG_GLOBAL_HEADER);
-    const result = await context.open2(codec, Dictionary.fromObject(optionsOf(settings)));
+    // Not a Dictionary: opening consumes it, and the collector frees it a second time.
+    for (const [option, value] of Object.entries(optionsOf(settings)))
+      FFmpegError.throwIfError(context.setOption(option, value), `set the encoder's option ${option}`);
+    const result = await context.open2(codec);
     if (result < 0) {
       throw new Fault(
         "CODEC_UNSUPPORTED",

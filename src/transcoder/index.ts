@@ -6,15 +6,18 @@ import type { Observer } from "#observe/event.ts";
 import type { Metrics } from "#observe/metrics.ts";
 import type { Clock } from "#time/clock.ts";
 import type { Ladder } from "./ladder.ts";
-import { Relay, type RelayHealth } from "./relay.ts";
+import { Relay } from "./relay.ts";
+import type { RelayHealth } from "./relay-health.ts";
 import type { Profile } from "./rung.ts";
 
-export type { RelayHealth } from "./relay.ts";
+export type { RelayHealth } from "./relay-health.ts";
 
 /** How pictures are transcoded. */
 export interface LadderSettings {
   readonly ladder: Ladder;
   readonly profile: Profile;
+  /** Workers of each broadcast that encode the same at the same time, so that the loss of one costs viewers nothing. */
+  readonly redundancy: number;
 }
 
 /** What {@link startTranscoder} needs. */
@@ -53,10 +56,8 @@ class RunningTranscoder implements Transcoder {
     const { directory, metrics } = options;
     const each = (): RelayHealth[] => [...this.#relays].map(({ health }) => health);
     this.#removeGauges = [
-      metrics.gauge(
-        "grandstand_transcoder_workers",
-        "Transcoder processes.",
-        () => each().filter(({ isEncoding }) => isEncoding).length,
+      metrics.gauge("grandstand_transcoder_workers", "Transcoder processes.", () =>
+        each().reduce((sum, { workers }) => sum + workers, 0),
       ),
       metrics.gauge("grandstand_transcoder_workers_lost", "Transcoder processes that ended unexpectedly.", () =>
         each().reduce((sum, { lost }) => sum + lost, 0),
@@ -107,6 +108,7 @@ class RunningTranscoder implements Transcoder {
       source,
       ladder: settings.ladder,
       profile: settings.profile,
+      redundancy: settings.redundancy,
       knownConfigs: this.#known,
       clock,
       observer,

@@ -1,6 +1,6 @@
 /**
- * One broadcast with its ladder: link in, link out. What comes from the gate goes through untouched; the picture is also sent to a worker, whose
- * rungs become further tracks. They have the source's segment numbers, and names that no other node would give differently.
+ * One broadcast with its ladder: link in, link out. What comes from the gate goes through untouched; the picture is also sent to one or two
+ * workers, whose rungs become further tracks. They have the source's segment numbers, and names that no other node would give differently.
  *
  *   planning ─configs known, or waited long enough─▶ on air ─end─▶ ended
  *
@@ -11,15 +11,16 @@ import { Fault } from "#faults/fault.ts";
 import { LiveBroadcast } from "#link/live-broadcast.ts";
 import type { CutRecord, HelloRecord, LinkRecord } from "#link/record.ts";
 import type { LinkSource } from "#link/subscription.ts";
-import { type HealthWarning, type TrackHealth, trackHealth, TrackMeter } from "#link/track-health.ts";
-import { type Frame, FrameFlag } from "#media/frame.ts";
-import { type Track, VIDEO_TIMESCALE, type VideoConfig } from "#media/track.ts";
+import { trackHealth } from "#link/track-health.ts";
+import type { Track, VideoConfig } from "#media/track.ts";
 import type { Observer } from "#observe/event.ts";
 import type { Clock } from "#time/clock.ts";
 import type { Rational } from "#time/ticks.ts";
 import { type Ladder, planLadder } from "./ladder.ts";
 import type { Profile, Rung } from "./rung.ts";
-import { type RungFrame, TranscodeProcess } from "./transcode-process.ts";
+import { ladderWarnings, type RelayHealth } from "./relay-health.ts";
+import { RungLane } from "./rung-lane.ts";
+import { TranscodeProcess } from "./transcode-process.ts";
 
 /** Ids of rungs begin here: the gate counts its own from 0 and never comes so far. */
 const RUNG_ID_MIN = 1000;
@@ -34,7 +35,7 @@ const SETTLING_MS = 5000;
 /** Waits before a lost worker is replaced, milliseconds; the last one is repeated. */
 const REPLACE_AFTER_MS = [0, 500, 1000, 2000, 5000, 10_000] as const;
 /** A worker that lived so long was healthy: its loss is the first again, milliseconds. */
-const HEALTHY_MS = 30_000;
+const HEALTHY_MS = 5_000;
 /** Cuts remembered for rungs that come later than the source. */
 const CUTS_KEPT_MAX = 64;
 
@@ -43,6 +44,8 @@ export interface RelayOptions {
   readonly source: LinkSource;
   readonly ladder: Ladder;
   readonly profile: Profile;
+  /** Workers that encode the same at the same time. */
+  readonly redundancy: number;
   /** Codec parameters of rungs seen before, by {@link TranscodeProcess}'s job: a broadcast like an earlier one need not wait for its worker. */
   readonly knownConfigs: Map<string, readonly VideoConfig[]>;
   readonly clock: Clock;
@@ -51,25 +54,15 @@ export interface RelayOptions {
   started(live: LiveBroadcast): void;
 }
 
-/** A rung on air. */
-interface Lane {
-  readonly rung: Rung;
-  readonly track: Track;
-  readonly meter: TrackMeter;
-  /** Segment and index its next frame is expected to have; `segment` -1 before the first. */
-  segment: number;
-  index: number;
-}
-
-/** How a relay is doing. */
-export interface RelayHealth {
-  readonly stream: string;
-  readonly rungs: readonly TrackHealth[];
-  readonly behindMicros: number;
-  /** Workers lost so far. */
-  readonly lost: number;
-  readonly isEncoding: boolean;
-  readonly warnings: readonly HealthWarning[];
+/** A place for a worker: whoever works there is replaced when it is gone. */
+interface Seat {
+  worker: TranscodeProcess | undefined;
+  /** Of the newest worker here; no other one ever had it. */
+  number: number;
+  sinceMs: number;
+  /** Workers lost one after the other, each before it was healthy. */
+  losses: number;
+  replaceAtMs: number;
 }
 
 /** Follows a broadcast and adds its ladder. */
@@ -77,24 +70,31 @@ export class Relay {
   live: LiveBroadcast | undefined;
   readonly #options: RelayOptions;
   readonly #cuts = new Map<number, CutRecord>();
-  #hello: HelloRecord | undefined;
   /** Tracks of the source as they are now. */
   #tracks: readonly Track[] = [];
   /** The picture that is transcoded. */
   #picture: Track | undefined;
-  #lanes: Lane[] = [];
-  #worker: TranscodeProcess | undefined;
-  #workerSinceMs = 0;
+  #lanes: RungLane[] = [];
+  readonly #seats: readonly Seat[];
+  /** Workers begun so far: the number of the next. */
+  #begun = 0;
   #lost = 0;
-  #losses = 0;
   /** Names of rungs that this machine was too slow for. */
   readonly #givenUp: string[] = [];
   #meteredMs = 0;
-  #replaceAtMs = Number.POSITIVE_INFINITY;
+  /** Number of the newest segment of the source; -1 before the first. */
+  #segment = -1;
   #ready = Promise.withResolvers<void>();
 
   constructor(options: RelayOptions) {
     this.#options = options;
+    this.#seats = Array.from({ length: options.redundancy }, () => ({
+      worker: undefined,
+      number: -1,
+      sinceMs: 0,
+      losses: 0,
+      replaceAtMs: Number.POSITIVE_INFINITY,
+    }));
   }
 
   /** How it is doing. */
@@ -102,35 +102,24 @@ export class Relay {
     return {
       stream: this.#options.source.stream,
       rungs: this.#lanes.map(({ track, meter }) => trackHealth(track, meter)),
-      behindMicros: this.#worker?.behindMicros ?? 0,
+      behindMicros: this.#behindMicros,
       lost: this.#lost,
-      isEncoding: this.#worker !== undefined,
-      warnings: this.#warnings,
+      workers: this.#workers.length,
+      warnings: ladderWarnings({
+        givenUp: this.#givenUp,
+        isGone: this.live !== undefined && this.#rungs.length > 0 && this.#workers.length === 0,
+      }),
     };
   }
 
-  get #warnings(): HealthWarning[] {
-    const warnings: HealthWarning[] = [];
-    if (this.#givenUp.length > 0) {
-      warnings.push({
-        code: "LADDER_REDUCED",
-        sentence: `This machine could not encode every rung in time: ${this.#givenUp.join(" and ")} went.`,
-        fix: "Choose a shorter ladder or the profile realtime, or run fewer streams on this machine.",
-      });
-    }
-    if (this.live !== undefined && this.#rungs.length > 0 && this.#worker === undefined) {
-      warnings.push({
-        code: "TRANSCODER_GONE",
-        sentence: "The transcoder ended and is started again; viewers have the source meanwhile.",
-        fix: "If it happens again, look for transcoder.worker.lost in the log.",
-      });
-    }
-    return warnings;
+  get #workers(): readonly TranscodeProcess[] {
+    return this.#seats.flatMap(({ worker }) => worker ?? []);
   }
 
-  /** Process id of the worker, while there is one. */
-  get workerPid(): number | undefined {
-    return this.#worker?.pid;
+  /** How far the fastest worker is behind, microseconds: viewers have what it makes. */
+  get #behindMicros(): number {
+    const behind = this.#workers.map(({ behindMicros }) => behindMicros);
+    return behind.length === 0 ? 0 : Math.min(...behind);
   }
 
   /** Follows the source to its end. Rejects only for a bug; the signal ends it early. */
@@ -150,18 +139,16 @@ export class Relay {
       if (!signal.aborted) throw error;
     } finally {
       subscription.close();
-      await this.#worker?.stop();
-      this.#worker = undefined;
+      await Promise.all(this.#seats.map((seat) => this.#vacate(seat)));
     }
   }
 
   async #begin(hello: HelloRecord, signal: AbortSignal): Promise<void> {
     const { clock } = this.#options;
-    this.#hello = hello;
     this.#tracks = hello.tracks;
     const job = this.#plan();
     if (job !== undefined) {
-      this.#open();
+      this.#openAll();
       const known = this.#options.knownConfigs.get(this.#jobKey);
       if (known !== undefined) this.#adoptConfigs(known);
       else await Promise.race([this.#ready.promise, clock.sleep(READY_MS_MAX, signal)]);
@@ -189,36 +176,52 @@ export class Relay {
     return JSON.stringify([this.#rungs, this.#frameRate, this.#options.profile, shapeOf(this.#picture)]);
   }
 
-  /** Starts a worker for the rungs that are left. */
-  #open(): void {
+  #openAll(): void {
+    for (const seat of this.#seats) this.#open(seat);
+  }
+
+  /** Starts a worker for the rungs that are left. It makes every segment from the next one on. */
+  #open(seat: Seat): void {
     const { clock, profile } = this.#options;
     const config = this.#picture?.config;
-    this.#replaceAtMs = Number.POSITIVE_INFINITY;
+    seat.replaceAtMs = Number.POSITIVE_INFINITY;
     if (config?.kind !== "video" || this.#rungs.length === 0) return;
-    this.#workerSinceMs = clock.nowMs();
+    seat.sinceMs = clock.nowMs();
+    const number = this.#begun++;
+    const isHere = (): boolean => seat.worker === worker;
     const worker: TranscodeProcess = new TranscodeProcess(
       { source: config, frameRate: this.#frameRate, rungs: this.#rungs, profile },
       {
         ready: (configs) => {
-          if (this.#worker !== worker) return;
+          if (!isHere()) return;
           this.#options.knownConfigs.set(this.#jobKey, configs);
           this.#adoptConfigs(configs);
           this.#ready.resolve();
         },
         frame: (frame) => {
-          if (this.#worker === worker) this.#frame(frame);
+          if (isHere()) this.#lanes[frame.rung]?.merge.frame(number, frame);
         },
         sealed: (rung, segment, frameCount) => {
-          const lane = this.#worker === worker ? this.#lanes[rung] : undefined;
-          if (lane !== undefined) this.#seal(lane, segment, frameCount);
+          if (isHere()) this.#lanes[rung]?.merge.sealed(number, segment, frameCount);
         },
         failed: (fault) => {
-          if (this.#worker === worker) this.#loseWorker(fault);
+          if (isHere()) this.#lose(seat, fault);
         },
       },
       clock,
     );
-    this.#worker = worker;
+    seat.worker = worker;
+    seat.number = number;
+    for (const { merge } of this.#lanes) merge.join(number, this.#segment + 1);
+  }
+
+  /** Lets a seat's worker go; resolves when its process is gone. */
+  async #vacate(seat: Seat): Promise<void> {
+    const { worker } = seat;
+    if (worker === undefined) return;
+    seat.worker = undefined;
+    for (const { merge } of this.#lanes) merge.leave(seat.number);
+    await worker.stop();
   }
 
   /** The rungs become tracks; does nothing when they are already. */
@@ -227,9 +230,15 @@ export class Relay {
     this.#lanes = this.#rungs.flatMap((rung, i) => {
       const config = configs[i];
       if (config === undefined) return [];
-      const track: Track = { id: RUNG_ID_MIN + i, name: rung.name, timescale: VIDEO_TIMESCALE, config };
-      return [{ rung, track, meter: new TrackMeter(), segment: -1, index: 0 }];
+      return new RungLane({
+        rung,
+        id: RUNG_ID_MIN + i,
+        config,
+        publish: (record) => this.live?.publish(record),
+        isDiscontinuous: (segment) => this.#cuts.get(segment)?.discontinuity === true,
+      });
     });
+    for (const { merge } of this.#lanes) for (const { number } of this.#seats) merge.join(number, 0);
     this.live?.publish({ type: "tracks", tracks: this.#allTracks });
   }
 
@@ -251,10 +260,11 @@ export class Relay {
         if (this.#cuts.size > CUTS_KEPT_MAX) this.#cuts.delete(this.#cuts.keys().next().value ?? 0);
         live.publish(record);
         this.#look();
+        this.#segment = record.segment;
         return;
       case "frame":
         live.publish(record);
-        if (record.frame.track === this.#picture?.id) this.#worker?.frame(record.frame);
+        if (record.frame.track === this.#picture?.id) for (const worker of this.#workers) worker.frame(record.frame);
         return;
       case "seal":
         live.publish(record);
@@ -262,9 +272,7 @@ export class Relay {
         return;
       case "skip":
         live.publish(record);
-        // What the worker has is no longer whole: it begins anew where the source does.
-        if (record.track === this.#picture?.id && this.#worker !== undefined)
-          this.#loseWorker(new Fault("TRANSCODER_FAILED", "this process was too slow to send it every picture"));
+        // The workers see that something is missing, and begin anew where the source does.
         return;
       case "end":
         await this.#finish();
@@ -283,11 +291,9 @@ export class Relay {
 
   /** The last pictures come back, or are given up: the end of a broadcast waits for no worker that hangs. */
   async #finish(): Promise<void> {
-    const worker = this.#worker;
-    if (worker === undefined) return;
-    await Promise.race([worker.finish(), this.#options.clock.sleep(FINISH_MS_MAX)]);
-    this.#worker = undefined;
-    await worker.stop();
+    const finished = Promise.all(this.#workers.map((worker) => worker.finish()));
+    await Promise.race([finished, this.#options.clock.sleep(FINISH_MS_MAX)]);
+    await Promise.all(this.#seats.map((seat) => this.#vacate(seat)));
   }
 
   #takeTracks(tracks: readonly Track[]): void {
@@ -295,43 +301,20 @@ export class Relay {
     const before = this.#picture;
     const picture = before === undefined ? undefined : tracks.find(({ id }) => id === before.id);
     if (before === undefined) {
-      if (this.#plan() !== undefined) this.#open();
+      if (this.#plan() !== undefined) this.#openAll();
     } else if (picture?.config.kind === "video" && picture.config !== before.config) {
       this.#picture = picture;
-      this.#worker?.source(picture.config);
+      for (const worker of this.#workers) worker.source(picture.config);
     }
     this.live?.publish({ type: "tracks", tracks: this.#allTracks });
   }
 
   /** The source's share of a segment is whole. Without a worker, the rungs' shares are holes, and that is said at once. */
   #takeSeal(segment: number, frameCount: number): void {
-    if (this.#worker !== undefined) {
-      this.#worker.seal(segment, frameCount);
-      return;
-    }
-    for (const lane of this.#lanes) {
-      // Frames are missing only of a rung that had some: one that never began has nothing to wait for.
-      const missing = lane.segment < 0 ? 0 : Math.ceil(frameCount / lane.rung.frameRateDivisor);
-      if (lane.segment <= segment) this.#seal(lane, segment, missing);
-    }
-  }
-
-  #frame(made: RungFrame): void {
-    const lane = this.#lanes[made.rung];
-    if (lane === undefined || made.segment < lane.segment) return;
-    const { segment, index, dts, ptsOffset, duration, keyframe, payload } = made;
-    // A worker that took over begins with a segment: what its predecessor left of an earlier one is a hole.
-    if (lane.segment >= 0 && segment > lane.segment && lane.index > 0) this.#skip(lane);
-    lane.segment = segment;
-    lane.index = index + 1;
-    lane.meter.add(payload.byteLength);
-    let flags: number = keyframe ? FrameFlag.KEY : 0;
-    if (index === 0) {
-      flags |= FrameFlag.CUT | (keyframe ? FrameFlag.INDEPENDENT : 0);
-      if (this.#cuts.get(segment)?.discontinuity === true) flags |= FrameFlag.DISCONTINUITY;
-    }
-    const frame: Frame = { track: lane.track.id, segment, index, dts, ptsOffset, duration, flags, payload };
-    this.live?.publish({ type: "frame", frame });
+    const workers = this.#workers;
+    for (const worker of workers) worker.seal(segment, frameCount);
+    if (workers.length > 0) return;
+    for (const lane of this.#lanes) lane.merge.missing(segment, lane.countOf(frameCount));
   }
 
   #meter(): void {
@@ -342,63 +325,52 @@ export class Relay {
     for (const { meter } of this.#lanes) meter.close(seconds);
   }
 
-  #seal(lane: Lane, segment: number, frameCount: number): void {
-    this.live?.publish({ type: "seal", track: lane.track.id, segment, frameCount });
-    lane.segment = segment + 1;
-    lane.index = 0;
-  }
-
-  #skip(lane: Lane): void {
-    const { track, segment: fromSegment, index: fromIndex } = lane;
-    this.live?.publish({ type: "skip", track: track.id, fromSegment, fromIndex, why: "lagged" });
-  }
-
-  #loseWorker(fault: Fault): void {
+  #lose(seat: Seat, fault: Fault): void {
     const { clock, observer, source } = this.#options;
     const nowMs = clock.nowMs();
-    const worker = this.#worker;
-    this.#worker = undefined;
-    void worker?.stop();
-    for (const lane of this.#lanes) if (lane.index > 0) this.#skip(lane);
+    void this.#vacate(seat);
     this.#lost++;
-    this.#losses = nowMs - this.#workerSinceMs >= HEALTHY_MS ? 1 : this.#losses + 1;
-    const waitMs = REPLACE_AFTER_MS[Math.min(this.#losses, REPLACE_AFTER_MS.length) - 1] ?? 0;
+    seat.losses = nowMs - seat.sinceMs >= HEALTHY_MS ? 1 : seat.losses + 1;
+    const waitMs = REPLACE_AFTER_MS[Math.min(seat.losses, REPLACE_AFTER_MS.length) - 1] ?? 0;
     this.#ready.resolve();
+    const others = this.#workers.length;
     observer.event(
       "error",
       "transcoder.worker.lost",
-      { stream: source.stream, code: fault.code, error: fault.message, waitMs },
-      `the transcoder of ${source.stream} is gone (${fault.message}); the source goes on, its rungs come back with a new worker`,
+      { stream: source.stream, code: fault.code, error: fault.message, waitMs, workersLeft: others },
+      `a transcoder of ${source.stream} is gone; ${others > 0 ? "another one goes on" : "the source goes on, its rungs come back with a new one"}`,
     );
-    this.#replaceAtMs = nowMs + waitMs;
-    if (waitMs === 0) this.#open();
+    seat.replaceAtMs = nowMs + waitMs;
+    if (waitMs === 0) this.#open(seat);
   }
 
-  /** At each cut: replaces a worker that is gone, gives up the best rung of one that cannot keep up. */
+  /** At each cut: replaces workers that are gone, gives up the best rung where all are too slow. */
   #look(): void {
-    const { clock, observer, source } = this.#options;
-    const nowMs = clock.nowMs();
-    if (this.#worker === undefined) {
-      if (nowMs >= this.#replaceAtMs) this.#open();
-      return;
-    }
-    const { behindMicros } = this.#worker;
+    const nowMs = this.#options.clock.nowMs();
+    for (const seat of this.#seats) if (seat.worker === undefined && nowMs >= seat.replaceAtMs) this.#open(seat);
+    const isSettled = this.#seats.every(
+      ({ worker, sinceMs }) => worker === undefined || nowMs - sinceMs >= SETTLING_MS,
+    );
+    if (isSettled && this.#behindMicros > BEHIND_MICROS_MAX) this.#giveUpBest();
+  }
+
+  #giveUpBest(): void {
+    const { observer, source } = this.#options;
     const [best, ...others] = this.#lanes;
-    if (behindMicros <= BEHIND_MICROS_MAX || nowMs - this.#workerSinceMs < SETTLING_MS || best === undefined) return;
+    if (best === undefined) return;
+    const behindMs = Math.round(this.#behindMicros / 1000);
     observer.event(
       "warn",
       "transcoder.overloaded",
-      { stream: source.stream, rung: best.rung.name, behindMs: Math.round(behindMicros / 1000) },
+      { stream: source.stream, rung: best.rung.name, behindMs },
       `this machine cannot encode all rungs of ${source.stream} in time: ${best.rung.name} is given up`,
     );
     this.#givenUp.push(best.rung.name);
-    void this.#worker.stop();
-    this.#worker = undefined;
-    for (const lane of others) if (lane.index > 0) this.#skip(lane);
+    for (const seat of this.#seats) void this.#vacate(seat);
     this.#lanes = others;
     this.#rungs = others.map(({ rung }) => rung);
     this.live?.publish({ type: "tracks", tracks: this.#allTracks });
-    this.#open();
+    this.#openAll();
   }
 }
 

@@ -1,0 +1,55 @@
+import type { LinkRecord } from "#link/record.ts";
+import { TrackMeter } from "#link/track-health.ts";
+import { FrameFlag } from "#media/frame.ts";
+import { type Track, VIDEO_TIMESCALE, type VideoConfig } from "#media/track.ts";
+import type { Rung } from "./rung.ts";
+import { RungMerge } from "./rung-merge.ts";
+import type { RungFrame } from "./transcode-process.ts";
+
+/** What a lane needs of its broadcast. */
+export interface LaneOptions {
+  readonly rung: Rung;
+  readonly id: number;
+  readonly config: VideoConfig;
+  publish(record: LinkRecord): void;
+  /** Whether the segment begins with a discontinuity. */
+  isDiscontinuous(segment: number): boolean;
+}
+
+/** A rung on air: a track of the broadcast, merged from what the workers deliver. */
+export class RungLane {
+  readonly rung: Rung;
+  readonly track: Track;
+  readonly meter: TrackMeter = new TrackMeter();
+  readonly merge: RungMerge;
+  readonly #options: LaneOptions;
+
+  constructor(options: LaneOptions) {
+    const { rung, id, config } = options;
+    this.#options = options;
+    this.rung = rung;
+    this.track = { id, name: rung.name, timescale: VIDEO_TIMESCALE, config };
+    this.merge = new RungMerge({
+      frame: (frame) => this.#frame(frame),
+      sealed: (segment, frameCount) => options.publish({ type: "seal", track: id, segment, frameCount }),
+      lost: (fromSegment, fromIndex) =>
+        options.publish({ type: "skip", track: id, fromSegment, fromIndex, why: "lagged" }),
+    });
+  }
+
+  /** How many frames its share of a segment has, of which the source has `frameCount`. */
+  countOf(frameCount: number): number {
+    return Math.ceil(frameCount / this.rung.frameRateDivisor);
+  }
+
+  #frame({ segment, index, dts, ptsOffset, duration, keyframe, payload }: RungFrame): void {
+    let flags: number = keyframe ? FrameFlag.KEY : 0;
+    if (index === 0) {
+      flags |= FrameFlag.CUT | (keyframe ? FrameFlag.INDEPENDENT : 0);
+      if (this.#options.isDiscontinuous(segment)) flags |= FrameFlag.DISCONTINUITY;
+    }
+    this.meter.add(payload.byteLength);
+    const frame = { track: this.track.id, segment, index, dts, ptsOffset, duration, flags, payload };
+    this.#options.publish({ type: "frame", frame });
+  }
+}
