@@ -30,6 +30,8 @@ const READY_MS_MAX = 1500;
 const FINISH_MS_MAX = 2000;
 /** How far a worker may be behind before its best rung is given up, microseconds. */
 const BEHIND_MICROS_MAX = 2_000_000;
+/** Cuts in a row at which it must be: other work on the machine may take a moment. */
+const BEHIND_CUTS = 2;
 /** A worker that has just begun may be behind for so long, milliseconds: its first segment comes all at once. */
 const SETTLING_MS = 5000;
 /** Waits before a lost worker is replaced, milliseconds; the last one is repeated. */
@@ -82,6 +84,7 @@ export class Relay {
   /** Names of rungs that this machine was too slow for. */
   readonly #givenUp: string[] = [];
   #meteredMs = 0;
+  #behindCuts = 0;
   /** Number of the newest segment of the source; -1 before the first. */
   #segment = -1;
   #ready = Promise.withResolvers<void>();
@@ -351,7 +354,8 @@ export class Relay {
     const isSettled = this.#seats.every(
       ({ worker, sinceMs }) => worker === undefined || nowMs - sinceMs >= SETTLING_MS,
     );
-    if (isSettled && this.#behindMicros > BEHIND_MICROS_MAX) this.#giveUpBest();
+    this.#behindCuts = isSettled && this.#behindMicros > BEHIND_MICROS_MAX ? this.#behindCuts + 1 : 0;
+    if (this.#behindCuts >= BEHIND_CUTS) this.#giveUpBest();
   }
 
   #giveUpBest(): void {
@@ -365,6 +369,7 @@ export class Relay {
       { stream: source.stream, rung: best.rung.name, behindMs },
       `this machine cannot encode all rungs of ${source.stream} in time: ${best.rung.name} is given up`,
     );
+    this.#behindCuts = 0;
     this.#givenUp.push(best.rung.name);
     for (const seat of this.#seats) void this.#vacate(seat);
     this.#lanes = others;

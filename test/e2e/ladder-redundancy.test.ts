@@ -55,11 +55,11 @@ test("with two workers, killing one of them twenty times costs viewers nothing",
       return pids.length === 2 && !pids.includes(victim) ? pids.sort((a, b) => a - b) : undefined;
     });
     const before = numberOf((await rungOf(platform)).segments.at(-1));
-    const delayMs = Math.random() * 500;
     await eventually(15_000, "the younger worker to have had a whole segment", async () =>
       numberOf((await rungOf(platform)).segments.at(-1)) >= before + (kill === 0 ? 0 : 2) ? true : undefined,
     );
-    await new Promise((resolve) => setTimeout(resolve, delayMs));
+    const momentMs = performance.now() + Math.random() * 500;
+    await eventually(1000, "a random moment", async () => (performance.now() >= momentMs ? true : undefined));
     victim = older;
     process.kill(victim, "SIGKILL");
   }

@@ -128,6 +128,24 @@ test("other pictures stand in for one whose segments are not independent", () =>
   expect(renderMultivariantPlaylist(alone)).toContain("source/index.m3u8");
 });
 
+test("a picture whose last dependent segment is more than three target durations old is offered again", () => {
+  const second: Track = { ...TEST_VIDEO, id: 4, name: "source-2" };
+  const options: TestBroadcast = { segmentCount: 8, tracks: [TEST_VIDEO, second] };
+  const offers = (dependentAt: number): boolean => {
+    const window = new BroadcastWindow(testHello(options));
+    for (const record of testRecords(options).slice(1)) {
+      const isDependent =
+        record.type === "frame" &&
+        record.frame.track === 0 &&
+        record.frame.index === 0 &&
+        record.frame.segment === TEST_FIRST_SEGMENT + dependentAt;
+      window.apply(isDependent ? { ...record, frame: { ...record.frame, flags: FrameFlag.CUT } } : record);
+    }
+    return renderMultivariantPlaylist(window).includes("source/index.m3u8");
+  };
+  expect([1, 3, 6].map(offers)).toEqual([true, true, false]);
+});
+
 test("the displayed size counts in the shape of samples, and high dynamic range is said", () => {
   const anamorphic = {
     ...TEST_VIDEO,

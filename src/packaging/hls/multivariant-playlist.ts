@@ -2,7 +2,9 @@ import type { AudioConfig, Track } from "#media/track.ts";
 import { type Bandwidth, declaredBandwidth } from "#packaging/bandwidth.ts";
 import { measuredFrameRate } from "#packaging/frame-rate.ts";
 import { listedSegments, listsMedia } from "#packaging/listed-segments.ts";
+import { endMicros } from "#packaging/segment-time.ts";
 import type { WindowSnapshot, WindowTrack } from "#packaging/window.ts";
+import { MICROS_PER_SECOND } from "#time/ticks.ts";
 import { renderAudioRendition } from "./media-rendition.ts";
 import { renderVariantStream } from "./variant-stream.ts";
 
@@ -49,13 +51,21 @@ function offeredTracks(window: WindowSnapshot): readonly WindowTrack[] {
   return withMedia.length > 0 ? withMedia : window.tracks;
 }
 
-function isIndependent(track: WindowTrack): boolean {
-  return track.segments.every((segment) => segment.number < track.firstListedSegment || segment.independent);
+/** Target durations from the end that players begin and switch in. */
+const JOINED_TARGETS = 3;
+
+/** Whether a player can switch to the track wherever it is likely to: an encoder that missed a keyframe a while ago is forgiven. */
+function isIndependent(track: WindowTrack, targetDurationSeconds: number): boolean {
+  const segments = listedSegments(track);
+  const last = segments.at(-1);
+  if (last === undefined) return true;
+  const fromMicros = endMicros(last) - JOINED_TARGETS * targetDurationSeconds * MICROS_PER_SECOND;
+  return segments.every((segment) => endMicros(segment) <= fromMicros || segment.independent);
 }
 
-/** The video tracks to offer: those whose listed segments are all independent; where none is, all of them. */
-function offeredVideo(video: readonly WindowTrack[]): readonly WindowTrack[] {
-  const independent = video.filter(isIndependent);
+/** The video tracks to offer: those whose newest segments are all independent; where none is, all of them. */
+function offeredVideo(video: readonly WindowTrack[], targetDurationSeconds: number): readonly WindowTrack[] {
+  const independent = video.filter((track) => isIndependent(track, targetDurationSeconds));
   return independent.length > 0 ? independent : video;
 }
 
@@ -107,7 +117,7 @@ function renderAudioOnlyVariant(group: AudioGroup): string {
 export function renderMultivariantPlaylist(window: WindowSnapshot): string {
   const { targetDurationSeconds } = window.parameters;
   const tracks = offeredTracks(window);
-  const video = offeredVideo(tracks.filter(hasPicture));
+  const video = offeredVideo(tracks.filter(hasPicture), targetDurationSeconds);
   const groups = audioGroups(
     tracks.filter((track) => !hasPicture(track)),
     targetDurationSeconds,
