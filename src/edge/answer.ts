@@ -33,6 +33,11 @@ export function notOnAir(): Response {
   return plain(404, "this stream is not on air", ONE_SECOND, { "retry-after": "1" });
 }
 
+/** 404 for the still picture of a stream that has none, or none yet. */
+export function noPoster(): Response {
+  return plain(404, "there is no picture of this stream", ONE_SECOND);
+}
+
 /** 404 for a segment or part that does not exist yet. */
 export function notYet(): Response {
   return plain(404, "not there yet", ONE_SECOND);

@@ -1,7 +1,16 @@
 import type { Counter, Metrics } from "#observe/metrics.ts";
 
 /** What kinds of requests are counted apart. */
-export type RequestKind = "multivariant" | "mpd" | "playlist" | "segment" | "part" | "init" | "time" | "other";
+export type RequestKind =
+  | "multivariant"
+  | "mpd"
+  | "playlist"
+  | "segment"
+  | "part"
+  | "init"
+  | "poster"
+  | "time"
+  | "other";
 
 /** Counts what the edge answers. On the hot path it adds to numbers that exist already. */
 export class EdgeMetrics {
@@ -14,6 +23,7 @@ export class EdgeMetrics {
     segment: [],
     part: [],
     init: [],
+    poster: [],
     time: [],
     other: [],
   };

@@ -7,8 +7,10 @@ import { badRequest, EXPOSED_HEADERS, methodNotAllowed, notFound, notOnAir, pref
 import { EdgeMetrics } from "./edge-metrics.ts";
 import { KEPT_BODIES_BYTES_MAX, KeptBodies } from "./kept-bodies.ts";
 import type { ParkedTally } from "./parked.ts";
-import type { ServedWindow, WindowSource } from "./ports.ts";
+import type { PosterSource, ServedWindow, WindowSource } from "./ports.ts";
+import { POSTER_NAME, Posters } from "./posters.ts";
 import { LIVE_PREFIX, parsePath, pathStart, type RequestPath } from "./request-path.ts";
+import { Responder } from "./responder.ts";
 import { ServedBroadcast, type Surroundings } from "./served-broadcast.ts";
 
 /** Requests parked in all broadcasts together before new ones are refused with 503. About 4 kB each. */
@@ -34,6 +36,8 @@ function isClock(url: string, start: number): boolean {
 /** What {@link startEdge} needs. */
 export interface EdgeOptions {
   readonly source: WindowSource;
+  /** Absent: no stream has a picture. */
+  readonly posters?: PosterSource;
   readonly clock: Clock;
   readonly observer: Observer;
   readonly metrics: Metrics;
@@ -60,6 +64,7 @@ class RunningEdge implements Edge {
   readonly #options: EdgeOptions;
   readonly #around: Surroundings;
   readonly #tally: ParkedTally = { count: 0 };
+  readonly #posters: Posters;
   readonly #broadcasts = new Map<ServedWindow, ServedBroadcast>();
   readonly #removeViewerGauges = new Map<ServedWindow, () => void>();
   readonly #removeGauges: (() => void)[];
@@ -79,6 +84,8 @@ class RunningEdge implements Edge {
       parkedMax: options.limits?.parkedRequests ?? PARKED_REQUESTS_MAX,
       overloaded: (stream) => this.#overloaded(stream),
     };
+    const posters = options.posters ?? { poster: () => undefined };
+    this.#posters = new Posters(posters, new Responder(metrics, options.clock));
     const growing = (): number => [...this.#broadcasts.values()].reduce((sum, each) => sum + each.growing, 0);
     this.#removeGauges = [
       metrics.gauge("grandstand_edge_parked_requests", "Requests waiting for media.", () => this.#tally.count),
@@ -112,6 +119,7 @@ class RunningEdge implements Edge {
     const path = parsePath(url, start);
     if (path === undefined) return this.#other(badRequest("the path or the query is too long"));
     if (path.rest === "") return path.stream === CLOCK_NAME ? this.#time(isHead) : this.#other(notFound());
+    if (path.rest === POSTER_NAME) return this.#posters.answer(path.stream, request, isHead);
     const window = this.#choose(path);
     if (window === undefined) return this.#other(notOnAir());
     return this.#broadcast(window).answer({ request, path, isHead, context });

@@ -17,3 +17,17 @@ export interface WindowSource {
   /** Every window kept of a stream, newest broadcast first; empty for a stream that is not on air. Called for each request: must be quick. */
   windows(stream: string): readonly ServedWindow[];
 }
+
+/** A still picture of a stream. */
+export interface Poster {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly contentType: string;
+  /** Another picture has another version. Letters, digits and dashes. */
+  readonly version: string;
+}
+
+/** Where the edge finds still pictures. */
+export interface PosterSource {
+  /** The newest one, the same object until there is a newer one; `undefined` while there is none. */
+  poster(stream: string): Poster | undefined;
+}

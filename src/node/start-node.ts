@@ -9,6 +9,7 @@ import { type Ingest, startIngest } from "#ingest/index.ts";
 import type { Observer } from "#observe/event.ts";
 import type { Metrics } from "#observe/metrics.ts";
 import { type Origin, startOrigin } from "#origin/index.ts";
+import { type Pictures, startPictures } from "#pictures/index.ts";
 import { type Router, startRouter } from "#router/index.ts";
 import { openSecretFiles } from "#store/files/secret-files.ts";
 import { parseLadder } from "#transcoder/ladder.ts";
@@ -55,6 +56,7 @@ interface Parts {
   readonly control: Control;
   readonly router: Router;
   readonly transcoder: Transcoder;
+  readonly pictures: Pictures;
   readonly origin: Origin;
   readonly edge: Edge;
   readonly api: Api;
@@ -117,10 +119,12 @@ async function startParts(options: NodeOptions, closers: Closers, isReady: () =>
   const ladder = parseLadder(config.transcode.ladder) ?? "off";
   const transcoder = await startTranscoder({ ...around, directory: router, settings: { ladder, profile, redundancy } });
   closers.add("transcoder", (deadlineMs) => transcoder.close({ deadlineMs }));
+  const pictures = await startPictures({ ...around, directory: router });
+  closers.add("pictures", (deadlineMs) => pictures.close({ deadlineMs }));
   const origin = await startOrigin({ ...around, directory: transcoder });
   closers.add("origin", (deadlineMs) => origin.close({ deadlineMs }));
   const { parkedRequests } = config.limits;
-  const edge = await startEdge({ ...around, source: origin, limits: { parkedRequests } });
+  const edge = await startEdge({ ...around, source: origin, posters: pictures, limits: { parkedRequests } });
   closers.add("edge", (deadlineMs) => edge.close({ deadlineMs }));
   const ingestPorts = {
     rtmpPort: config.rtmpPort,
@@ -157,7 +161,7 @@ async function startParts(options: NodeOptions, closers: Closers, isReady: () =>
   closers.add("http", (deadlineMs) => http.close({ deadlineMs }));
   // Pushed events never end by themselves: they end before the listeners wait for what is being answered.
   closers.add("api", () => api.close());
-  return { control, router, transcoder, origin, edge, api, ingest, http };
+  return { control, router, transcoder, pictures, origin, edge, api, ingest, http };
 }
 
 function followCertificateFiles(options: NodeOptions, parts: Parts, signal: AbortSignal): void {
@@ -246,7 +250,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     "listening",
   );
   const { promise: closed, resolve } = Promise.withResolvers<Error | null>();
-  for (const role of [parts.router, parts.transcoder, parts.origin, parts.edge, parts.ingest]) {
+  for (const role of [parts.router, parts.transcoder, parts.pictures, parts.origin, parts.edge, parts.ingest]) {
     void watchRole(role, resolve);
   }
   let closing: Promise<void> | undefined;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { bitrateText, encoderName, formatText, rateText, totalHistory } from "#web/admin/figures.ts";
-import { stillSource, videoVariant } from "#web/home/still.ts";
+import { posterUrl } from "#web/poster.ts";
 import { clockText, spanText } from "#web/time-words.ts";
 import type { StreamHealth, TrackHealth } from "#web/wire.ts";
 
@@ -53,31 +53,9 @@ describe("figures", () => {
   });
 });
 
-describe("a still", () => {
-  test("comes from the newest part that starts with a keyframe", () => {
-    const playlist = [
-      '#EXT-X-MAP:URI="init.mp4"',
-      '#EXT-X-PART:DURATION=0.5,URI="1.0.m4s",INDEPENDENT=YES',
-      '#EXT-X-PART:DURATION=0.5,URI="1.1.m4s"',
-      "#EXTINF:1,",
-      "1.m4s",
-      '#EXT-X-PART:DURATION=0.5,URI="2.0.m4s",INDEPENDENT=YES',
-      '#EXT-X-PART:DURATION=0.5,URI="2.1.m4s"',
-      '#EXT-X-PRELOAD-HINT:TYPE=PART,URI="2.2.m4s"',
-    ].join("\n");
-    expect(stillSource(playlist)).toEqual({ init: "init.mp4", media: "2.0.m4s" });
-  });
-
-  test("comes from the newest segment where there are no parts", () => {
-    const playlist = '#EXT-X-MAP:URI="init.mp4"\n#EXTINF:2,\n1.m4s\n#EXTINF:2,\n2.m4s\n';
-    expect(stillSource(playlist)).toEqual({ init: "init.mp4", media: "2.m4s" });
-    expect(stillSource("#EXTM3U\n")).toBeUndefined();
-  });
-
-  test("needs a variant with a picture", () => {
-    const list =
-      '#EXT-X-STREAM-INF:BANDWIDTH=1,CODECS="mp4a.40.2"\naudio.m3u8\n#EXT-X-STREAM-INF:BANDWIDTH=9,CODECS="mp4a.40.2,avc1.64001f",RESOLUTION=2x2\nsource.m3u8\n';
-    expect(videoVariant(list)).toEqual({ uri: "source.m3u8", codec: "avc1.64001f" });
-    expect(videoVariant("#EXTM3U\n")).toBeUndefined();
+describe("a picture", () => {
+  test("has an address of its own every five seconds, the same for everybody", () => {
+    const addresses = [0, 4999, 5000].map((nowMs) => posterUrl("a/b", nowMs));
+    expect(addresses).toEqual([0, 0, 1].map((t) => `/live/a%2Fb/poster.webp?t=${t}`));
   });
 });

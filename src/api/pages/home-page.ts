@@ -15,12 +15,13 @@ export interface HomePageOptions {
 
 function card(stream: LiveStream): Html {
   const { name, title, state, sinceMs, height } = stream;
+  const still = html`<img class="thumbnail is-there" src="/live/${encodeURIComponent(name)}/poster.webp" alt="" width="640" height="360">`;
   const badge =
     state === "live"
       ? html`<span class="badge badge-live">Live</span>`
       : html`<span class="badge badge-quiet">Reconnecting</span>`;
   return html`<li class="card"><a href="/watch/${encodeURIComponent(name)}">
-<span class="card-stage">${badge}${height === null ? "" : html`<span class="chip">${height}p</span>`}</span>
+<span class="card-stage">${height === null ? "" : still}${badge}${height === null ? "" : html`<span class="chip">${height}p</span>`}</span>
 <span class="card-title">${title === "" ? name : title}</span>
 <span class="card-meta">${sinceMs === null ? "" : html`On air since ${momentText(sinceMs)}`}</span>
 </a></li>`;

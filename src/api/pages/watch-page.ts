@@ -21,9 +21,13 @@ function stateWords(stream: LiveStream): { title: string; text: string } {
 
 function stage(stream: LiveStream, attributes: Html): Html {
   const { title, text } = stateWords(stream);
+  const name = encodeURIComponent(stream.name);
+  const hasStill = stream.state !== "offline" && stream.height !== null;
+  const still = hasStill ? html`<img class="stage-still" src="/live/${name}/poster.webp" alt="">` : "";
   return html`<div class="stage" id="player" data-stream="${JSON.stringify(stream)}" ${attributes}>
-<div class="stage-state"><p class="stage-title">${title}</p><p class="stage-text">${text}</p></div>
-<noscript><video class="stage-video" controls playsinline src="/live/${encodeURIComponent(stream.name)}/index.m3u8"></video></noscript>
+${still}
+<div class="stage-state${hasStill ? " stage-state-poster" : ""}"><p class="stage-title">${title}</p><p class="stage-text">${text}</p></div>
+<noscript><video class="stage-video" controls playsinline src="/live/${name}/index.m3u8"></video></noscript>
 </div>`;
 }
 

@@ -1,5 +1,6 @@
 import type { JSX } from "preact";
 import { Icon } from "#web/icons.tsx";
+import { Thumbnail } from "#web/thumbnail.tsx";
 import { clockText } from "#web/time-words.ts";
 import type { AdminStream } from "#web/wire.ts";
 import { bitrateText, formatText, pictureOf, totalBitrate } from "./figures.ts";
@@ -59,6 +60,11 @@ export function StreamList({ room, onAdd }: { room: Room; onAdd: () => void }): 
                 </span>
               )}
               <span class="list-facts figures">{summary(stream, nowMs)}</span>
+              {stream.health !== null && pictureOf(stream.health) !== undefined && (
+                <span class="list-picture">
+                  <Thumbnail stream={stream.name} />
+                </span>
+              )}
             </a>
           </li>
         ))}

@@ -3,9 +3,9 @@ import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
 import { CopyButton } from "#web/copy-button.tsx";
 import { watchLiveList } from "#web/live-list.ts";
+import { Thumbnail } from "#web/thumbnail.tsx";
 import { exactText, spanText } from "#web/time-words.ts";
 import type { LiveStream } from "#web/wire.ts";
-import { Preview } from "./preview.tsx";
 
 function Card({ stream }: { stream: LiveStream }): JSX.Element {
   const { name, title, state, sinceMs, height } = stream;
@@ -13,7 +13,7 @@ function Card({ stream }: { stream: LiveStream }): JSX.Element {
     <li class="card">
       <a href={`/watch/${encodeURIComponent(name)}`}>
         <span class="card-stage">
-          <Preview stream={name} />
+          {height !== null && <Thumbnail stream={name} />}
           {state === "live" ? (
             <span class="badge badge-live">Live</span>
           ) : (

@@ -2,6 +2,7 @@ import { render } from "preact";
 import type { LiveStream } from "#web/wire.ts";
 import { Player } from "./player.ts";
 import { factsOf, type PlayerFacts } from "./player-facts.ts";
+import { showPosterFirst } from "./poster-phase.ts";
 import { Stage } from "./stage.tsx";
 
 declare global {
@@ -24,6 +25,7 @@ export function mountPlayer(options: { theatre?: () => void } = {}): Player | un
   Object.defineProperty(window, "grandstand", { value: factsOf(player) });
   root.textContent = "";
   render(<Stage player={player} root={root} {...options} />, root);
+  showPosterFirst(player);
   void player.open();
   return player;
 }

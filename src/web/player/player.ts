@@ -56,6 +56,8 @@ export class Player {
   /** The last picture, kept while the element may lose it. */
   readonly frozen: HTMLCanvasElement = document.createElement("canvas");
   readonly isFrozen: Signal<boolean> = signal(false);
+  /** The element shows a still picture of the stream. */
+  readonly hasPoster: Signal<boolean> = signal(false);
   #engine: Engine | undefined;
   readonly #watch: LiveWatch;
   readonly #autoplay: boolean;

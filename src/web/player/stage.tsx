@@ -12,6 +12,12 @@ import { stageWords } from "./words.ts";
 /** Controls go away after this long without a touch, milliseconds. */
 const IDLE_AFTER_MS = 2_600;
 
+/** What lies under words or a button: the last picture, a still one, or the empty stand. */
+function groundClass({ phase, isFrozen, hasPoster }: Player): string {
+  if (isFrozen.value || phase.value === "over") return "stage-state stage-state-over";
+  return hasPoster.value ? "stage-state stage-state-poster" : "stage-state";
+}
+
 function Words({ player }: { player: Player }): JSX.Element | null {
   const { value: unsupported } = player.unsupported;
   if (unsupported !== undefined) {
@@ -32,7 +38,7 @@ function Words({ player }: { player: Player }): JSX.Element | null {
   const isQuiet = player.isFrozen.value && player.phase.value !== "over";
   if (isQuiet) return null;
   return (
-    <div class={`stage-state ${player.phase.value === "over" ? "stage-state-over" : ""}`}>
+    <div class={groundClass(player)}>
       {words.busy && <span class="spinner" />}
       <p class="stage-title">{words.title}</p>
       <p class="stage-text">{words.text}</p>
@@ -70,7 +76,7 @@ function Offers({ player }: { player: Player }): JSX.Element | null {
   if (player.needsTap.value) {
     const { title, name, state } = player.stream.value;
     return (
-      <div class={player.isFrozen.value ? "stage-state stage-state-over" : "stage-state"}>
+      <div class={groundClass(player)}>
         <button type="button" class="big-play" onClick={() => player.tap()} aria-label={`Play ${title || name}`}>
           <Icon name="play" />
         </button>

@@ -1,0 +1,267 @@
+import { afterEach, expect, test } from "bun:test";
+import { LiveBroadcast } from "#link/live-broadcast.ts";
+import type { EndReason } from "#link/record.ts";
+import type { LinkSource } from "#link/subscription.ts";
+import { FrameFlag } from "#media/frame.ts";
+import { VIDEO_TIMESCALE } from "#media/track.ts";
+import { RecordingObserver } from "#observe/event.ts";
+import { Metrics } from "#observe/metrics.ts";
+import { SimulatedClock } from "#time/simulated-clock.ts";
+import { systemClock } from "#time/system-clock.ts";
+import { type PictureMaker, type Pictures, startPictures } from "./index.ts";
+import { type CodedKeyframe, makeKeyframe } from "./keyframe-rig.ts";
+import { type PictureOutcome, PictureProcess } from "./picture-process.ts";
+import type { PictureJob } from "./picture-wire.ts";
+
+const RED = makeKeyframe("avc", { size: "640x360", source: "color=red:" });
+const BLUE = makeKeyframe("avc", { size: "640x360", source: "color=blue:" });
+const rigs: Rig[] = [];
+
+afterEach(async () => {
+  await Promise.all(rigs.splice(0).map(({ pictures }) => pictures.close()));
+});
+
+interface Rig {
+  readonly pictures: Pictures;
+  readonly clock: SimulatedClock;
+  readonly observer: RecordingObserver;
+  readonly metrics: Metrics;
+  broadcast(stream: string): Broadcast;
+}
+
+/** A broadcast that a test feeds by hand. */
+class Broadcast {
+  readonly live: LiveBroadcast;
+  #segment = 100;
+
+  constructor(stream: string, { config }: CodedKeyframe) {
+    const track = { id: 0, name: "source", timescale: VIDEO_TIMESCALE, config };
+    this.live = new LiveBroadcast({
+      type: "hello",
+      stream,
+      timelineId: `${stream}-timeline`,
+      fence: 1,
+      originMicros: 0,
+      tracks: [track],
+      segmentDurationMicros: 2_000_000,
+      targetDurationSeconds: 2,
+      partTargetMicros: 500_000,
+      windowMicros: 30_000_000,
+    });
+  }
+
+  /** Publishes a segment of two frames, of which the first is the keyframe. */
+  segment({ payload }: { payload: Uint8Array }): void {
+    const segment = this.#segment++;
+    const startMicros = segment * 2_000_000;
+    this.live.publish({
+      type: "cut",
+      segment,
+      startMicros,
+      discontinuitySequence: 0,
+      periodStartMicros: 0,
+      discontinuity: false,
+    });
+    const frame = { track: 0, segment, dts: segment * 180_000, ptsOffset: 0, duration: 90_000 };
+    const flags = FrameFlag.KEY | FrameFlag.CUT | FrameFlag.INDEPENDENT;
+    this.live.publish({ type: "frame", frame: { ...frame, index: 0, flags, payload } });
+    const rest = { index: 1, dts: frame.dts + 90_000, flags: 0, payload: new Uint8Array(9) };
+    this.live.publish({ type: "frame", frame: { ...frame, ...rest } });
+  }
+
+  end(why: EndReason): void {
+    this.live.publish({ type: "end", why });
+  }
+}
+
+async function start(process: PictureMaker): Promise<Rig> {
+  const [clock, observer, metrics] = [new SimulatedClock(), new RecordingObserver(), new Metrics()];
+  const listeners: ((source: LinkSource) => void)[] = [];
+  const directory = {
+    broadcasts: () => [],
+    onStarted: (listener: (source: LinkSource) => void) => {
+      listeners.push(listener);
+      return () => undefined;
+    },
+  };
+  const pictures = await startPictures({ directory, clock, observer, metrics, process });
+  const broadcast = (stream: string): Broadcast => {
+    const made = new Broadcast(stream, RED);
+    for (const listener of listeners) listener(made.live);
+    return made;
+  };
+  const rig = { pictures, clock, observer, metrics, broadcast };
+  rigs.push(rig);
+  return rig;
+}
+
+async function eventually(condition: () => boolean, what: string): Promise<void> {
+  const deadlineMs = systemClock.nowMs() + 8000;
+  while (!condition()) {
+    if (systemClock.nowMs() > deadlineMs) throw new Error(`waited in vain for ${what}`);
+    await new Promise(setImmediate);
+  }
+}
+
+/** Lets everything run that is ready to. */
+async function settle(): Promise<void> {
+  for (let i = 0; i < 20; i++) await new Promise(setImmediate);
+}
+
+/** Answers when the test says so. */
+class SlowMaker implements PictureMaker {
+  readonly jobs: PictureJob[] = [];
+  stops = 0;
+  #answer: ((outcome: PictureOutcome) => void) | undefined;
+
+  make(job: PictureJob): Promise<PictureOutcome> {
+    this.jobs.push(job);
+    const { promise, resolve } = Promise.withResolvers<PictureOutcome>();
+    this.#answer = resolve;
+    return promise;
+  }
+
+  stop(): Promise<void> {
+    this.stops++;
+    this.answer({ kind: "lost", why: "it was stopped" });
+    return Promise.resolve();
+  }
+
+  answer(outcome: { kind: "lost" | "none"; why: string } | { kind: "picture" }): void {
+    const id = this.jobs.at(-1)?.id ?? 0;
+    const bytes = Uint8Array.of(this.jobs.length);
+    this.#answer?.(outcome.kind === "picture" ? { kind: "picture", id, bytes } : { id, ...outcome });
+  }
+}
+
+test("a stream has the picture of its first keyframe, and a newer one about every five seconds", async () => {
+  const worker = new PictureProcess(systemClock);
+  const { pictures, clock, broadcast, observer } = await start(worker);
+  const main = broadcast("main");
+  expect(pictures.poster("main")).toBeUndefined();
+  main.segment(RED);
+  await eventually(() => pictures.poster("main") !== undefined, "the first picture");
+  const first = pictures.poster("main");
+  expect(first).toMatchObject({ contentType: "image/webp", version: "main-timeline-100-0" });
+  await clock.advance(2000);
+  main.segment(BLUE);
+  await settle();
+  expect(pictures.poster("main")).toBe(first);
+  await clock.advance(3000);
+  main.segment(BLUE);
+  await eventually(() => pictures.poster("main") !== first, "the second picture");
+  expect(pictures.poster("main")?.version).toBe("main-timeline-102-0");
+  expect(pictures.poster("main")?.bytes).not.toEqual(first?.bytes);
+  main.end("stopped");
+  await eventually(() => worker.pid === undefined, "the end of the worker");
+  expect(observer.events).toEqual([]);
+}, 15_000);
+
+test("the last picture stays for a minute after the end, and through the start of the next broadcast", async () => {
+  const maker = new SlowMaker();
+  const { pictures, clock, broadcast } = await start(maker);
+  const first = broadcast("main");
+  first.segment(RED);
+  await settle();
+  maker.answer({ kind: "picture" });
+  await settle();
+  const poster = pictures.poster("main");
+  expect(poster).toBeDefined();
+  first.end("grace-over");
+  await settle();
+  expect(maker.stops).toBe(1);
+  await clock.advance(59_000);
+  expect(pictures.poster("main")).toBe(poster);
+  const second = broadcast("main");
+  await clock.advance(2000);
+  await settle();
+  expect(pictures.poster("main")).toBe(poster);
+  second.end("stopped");
+  await settle();
+  await clock.advance(60_000);
+  await settle();
+  expect(pictures.poster("main")).toBeUndefined();
+});
+
+test("a stream that is removed takes its picture with it", async () => {
+  const maker = new SlowMaker();
+  const { pictures, broadcast } = await start(maker);
+  const main = broadcast("main");
+  main.segment(RED);
+  await settle();
+  maker.answer({ kind: "picture" });
+  await settle();
+  expect(pictures.poster("main")).toBeDefined();
+  main.end("removed");
+  await settle();
+  expect(pictures.poster("main")).toBeUndefined();
+});
+
+test("while the worker is busy one keyframe of each stream waits: the newest", async () => {
+  const maker = new SlowMaker();
+  const { pictures, clock, broadcast } = await start(maker);
+  const [one, two] = [broadcast("one"), broadcast("two")];
+  one.segment(RED);
+  await settle();
+  two.segment(RED);
+  two.segment(BLUE);
+  await settle();
+  await clock.advance(5000);
+  for (let i = 0; i < 5; i++) one.segment(RED);
+  one.segment(BLUE);
+  await settle();
+  expect(maker.jobs.length).toBe(1);
+  for (const count of [2, 3, 3]) {
+    maker.answer({ kind: "picture" });
+    await settle();
+    expect(maker.jobs.length).toBe(count);
+  }
+  expect(maker.jobs.map(({ keyframe }) => keyframe)).toEqual([RED.payload, BLUE.payload, BLUE.payload]);
+  expect(pictures.poster("one")?.version).toBe("one-timeline-106-0");
+  expect(pictures.poster("two")?.version).toBe("two-timeline-101-0");
+});
+
+test("a keyframe that costs a worker is told in one line; its stream pauses, others go on", async () => {
+  const maker = new SlowMaker();
+  const { pictures, clock, broadcast, observer, metrics } = await start(maker);
+  const [bad, good] = [broadcast("bad"), broadcast("good")];
+  bad.segment(RED);
+  await settle();
+  maker.answer({ kind: "lost", why: "it ended with SIGSEGV" });
+  good.segment(RED);
+  await settle();
+  maker.answer({ kind: "picture" });
+  await settle();
+  expect(pictures.poster("good")).toBeDefined();
+  const lost = { stream: "bad", why: "it ended with SIGSEGV" };
+  expect(observer.events.map(({ name, fields }) => [name, fields])).toEqual([["pictures.worker.lost", lost]]);
+  await clock.advance(29_000);
+  bad.segment(RED);
+  await settle();
+  expect(maker.jobs.length).toBe(2);
+  await clock.advance(1000);
+  bad.segment(RED);
+  await settle();
+  expect(maker.jobs.length).toBe(3);
+  maker.answer({ kind: "picture" });
+  await settle();
+  expect(pictures.poster("bad")).toBeDefined();
+  expect(metrics.render()).toContain("grandstand_pictures_made_total 2");
+  expect(metrics.render()).toContain("grandstand_pictures_failed_total 1");
+});
+
+test("keyframes that give no picture are told once", async () => {
+  const maker = new SlowMaker();
+  const { pictures, clock, broadcast, observer } = await start(maker);
+  const main = broadcast("main");
+  for (let i = 0; i < 3; i++) {
+    main.segment(RED);
+    await settle();
+    maker.answer({ kind: "none", why: "damaged" });
+    await settle();
+    await clock.advance(5000);
+  }
+  expect(maker.jobs.length).toBe(3);
+  expect(observer.named("pictures.keyframe.refused").length).toBe(1);
+  expect(pictures.poster("main")).toBeUndefined();
+});
