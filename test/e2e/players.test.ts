@@ -102,7 +102,7 @@ describe("players on the command line", () => {
 
   for (const manifest of ["index.m3u8", "manifest.mpd"]) {
     test(`VLC plays ${manifest}`, async () => {
-      // VLC takes a broadcast that has just begun for one at its end, in either format, more often than not.
+      // VLC takes the manifest of a broadcast that has just begun for one at its end, more often than not.
       await eventually(30_000, `${VLC_SEGMENTS} segments`, async () => {
         const playlist = await (await fetch(`${platform.http}/live/main/source/index.m3u8`)).text();
         return playlist.split("#EXTINF").length > VLC_SEGMENTS ? true : undefined;
