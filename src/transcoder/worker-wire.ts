@@ -15,6 +15,7 @@ import { ByteReader } from "#bytes/reader.ts";
 import { RecordReader } from "#bytes/records.ts";
 import { ByteWriter } from "#bytes/writer.ts";
 import { ProtocolError } from "#faults/fault.ts";
+import type { Frame } from "#media/frame.ts";
 import type { VideoConfig } from "#media/track.ts";
 import type { Rational } from "#time/ticks.ts";
 import type { Profile, Rung } from "./rung.ts";
@@ -35,17 +36,8 @@ export interface TranscodeJob {
   readonly profile: Profile;
 }
 
-/** A picture's name, times in ticks of 90 kHz and bytes, as `Frame` has them. */
-export interface WireFrame {
-  readonly segment: number;
-  readonly index: number;
-  readonly dts: number;
-  readonly ptsOffset: number;
-  readonly duration: number;
-  /** Bits of `FrameFlag`. */
-  readonly flags: number;
-  readonly payload: Uint8Array;
-}
+/** A frame on the wire: which track it is of is known at both ends. */
+export type WireFrame = Omit<Frame, "track">;
 
 /** A record of the parent. */
 export type WorkerCommand =

@@ -4,22 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { eventually, within } from "./deadline.ts";
 import { MAIN_KEY, type Platform, startEncoder, startPlatform, startTool, untilOnAir } from "./platform.ts";
+import { transcoderPids } from "./transcoder-pids.ts";
 
 const RUNG = "180p";
 const KILLS = 20;
 /** Pictures of a segment: two seconds of 30. */
 const SEGMENT_PICTURES = 60;
-
-/** Process ids of the transcoder's workers. */
-async function workers(node: number): Promise<number[]> {
-  const children = (await Bun.file(`/proc/${node}/task/${node}/children`).text()).trim().split(" ");
-  const pids: number[] = [];
-  for (const pid of children.filter((word) => word !== "")) {
-    const command = await Bun.file(`/proc/${pid}/cmdline`).text();
-    if (command.includes("transcoder/worker-process")) pids.push(Number(pid));
-  }
-  return pids;
-}
 
 interface Rung {
   readonly text: string;
@@ -45,13 +35,12 @@ test("with two workers, killing one of them twenty times costs viewers nothing",
   });
   await using _encoder = startEncoder({ url: `${platform.rtmp}/${MAIN_KEY}`, size: "426x240" });
   await untilOnAir(platform, "main", 30_000);
-  const node = await platform.nodePid();
   const first = numberOf((await rungOf(platform)).segments[0]);
   let victim = 0;
   for (let kill = 0; kill < KILLS; kill++) {
     // The victim is the one that has been there for longer: the other one has come to encode by then.
     const [older = 0] = await eventually(20_000, "two workers", async () => {
-      const pids = await workers(node);
+      const pids = await transcoderPids(platform);
       return pids.length === 2 && !pids.includes(victim) ? pids.sort((a, b) => a - b) : undefined;
     });
     const before = numberOf((await rungOf(platform)).segments.at(-1));

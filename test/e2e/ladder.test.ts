@@ -5,6 +5,7 @@ import { verdictsOf } from "./conformance.ts";
 import { measureCpuPressure, PRESSURE_MAX } from "./cpu-pressure.ts";
 import { eventually, within } from "./deadline.ts";
 import { MAIN_KEY, type Platform, startEncoder, startPlatform, startTool, type Tool, untilOnAir } from "./platform.ts";
+import { transcoderPids } from "./transcoder-pids.ts";
 
 const RUNGS = ["360p", "240p"];
 
@@ -27,18 +28,6 @@ afterAll(async () => {
 
 const addressOf = (name: string): string => `${platform.http}/live/main/${name}`;
 const textOf = async (name: string): Promise<string> => (await fetch(addressOf(name))).text();
-
-/** Process ids of the transcoder's workers: children of the node that nobody else starts. */
-async function workers(platform: Platform): Promise<number[]> {
-  const node = await platform.nodePid();
-  const children = (await Bun.file(`/proc/${node}/task/${node}/children`).text()).trim().split(" ");
-  const pids: number[] = [];
-  for (const pid of children.filter((word) => word !== "")) {
-    const command = await Bun.file(`/proc/${pid}/cmdline`).text();
-    if (command.includes("transcoder/worker-process")) pids.push(Number(pid));
-  }
-  return pids;
-}
 
 interface Named {
   readonly number: number;
@@ -151,7 +140,7 @@ const factsOf = (page: Page): Promise<Facts> =>
 
 describe("a worker that is killed", () => {
   test("takes nothing from the source, and its rungs are back with the next segments, gaps between", async () => {
-    const [pid] = await workers(platform);
+    const [pid] = await transcoderPids(platform);
     expect(pid).toBeDefined();
     const before = (await segmentsOf("240p")).at(-1)?.number ?? 0;
     process.kill(pid ?? 0, "SIGKILL");
@@ -163,6 +152,6 @@ describe("a worker that is killed", () => {
     expect(after.filter(({ number, isGap }) => number >= before && isGap).length).toBeLessThanOrEqual(2);
     for (const [i, { number }] of after.entries()) expect(number).toBe((after[0]?.number ?? 0) + i);
     expect((await segmentsOf("source")).every(({ isGap }) => !isGap)).toBe(true);
-    expect(await workers(platform)).toHaveLength(1);
+    expect(await transcoderPids(platform)).toHaveLength(1);
   }, 30_000);
 });
