@@ -62,6 +62,8 @@ export interface Track {
   readonly config: TrackConfig;
   /** RFC 5646 language, where the encoder says. */
   readonly language?: string;
+  /** Id of the encoder's track whose picture or sound this one shows again, made by a transcoder; absent in what the encoder sent. */
+  readonly madeFrom?: number;
 }
 
 /** Timescale of every video track. */

@@ -236,6 +236,7 @@ export class Relay {
       return new RungLane({
         rung,
         id: RUNG_ID_MIN + i,
+        madeFrom: this.#picture?.id ?? 0,
         config,
         publish: (record) => this.live?.publish(record),
         isDiscontinuous: (segment) => this.#cuts.get(segment)?.discontinuity === true,

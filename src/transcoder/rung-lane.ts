@@ -10,6 +10,8 @@ import type { RungFrame } from "./transcode-process.ts";
 export interface LaneOptions {
   readonly rung: Rung;
   readonly id: number;
+  /** Id of the source's track. */
+  readonly madeFrom: number;
   readonly config: VideoConfig;
   publish(record: LinkRecord): void;
   /** Whether the segment begins with a discontinuity. */
@@ -25,10 +27,10 @@ export class RungLane {
   readonly #options: LaneOptions;
 
   constructor(options: LaneOptions) {
-    const { rung, id, config } = options;
+    const { rung, id, madeFrom, config } = options;
     this.#options = options;
     this.rung = rung;
-    this.track = { id, name: rung.name, timescale: VIDEO_TIMESCALE, config };
+    this.track = { id, name: rung.name, timescale: VIDEO_TIMESCALE, config, madeFrom };
     this.merge = new RungMerge({
       frame: (frame) => this.#frame(frame),
       sealed: (segment, frameCount) => options.publish({ type: "seal", track: id, segment, frameCount }),
