@@ -4,7 +4,7 @@ import { ADMIN_TOKEN_CHARACTERS_MAX, ADMIN_TOKEN_CHARACTERS_MIN } from "#control
 import { isDeclarableKey, KEY_ALLOWED } from "#control/stream-key.ts";
 import { isStreamName, STREAM_NAME_ALLOWED } from "#control/stream-name.ts";
 import { LATENCIES, type Latency, SETTING_BOUNDS } from "#control/stream-settings.ts";
-import { LADDER_ALLOWED, parseLadder } from "#transcoder/ladder.ts";
+import { LADDER_ALLOWED, parseLadder } from "#media/ladder.ts";
 import { choice, decimal, KEY_FACTS, onOff, text, whole } from "./config-keys.ts";
 
 const PORT = { min: 1, max: 65_535 } as const;

@@ -12,7 +12,7 @@ import { type Origin, startOrigin } from "#origin/index.ts";
 import { type Pictures, startPictures } from "#pictures/index.ts";
 import { type Router, startRouter } from "#router/index.ts";
 import { openSecretFiles } from "#store/files/secret-files.ts";
-import { parseLadder } from "#transcoder/ladder.ts";
+import { parseLadder } from "#media/ladder.ts";
 import { startTranscoder, type Transcoder } from "#transcoder/index.ts";
 import type { Store } from "#store/ports.ts";
 import { type DataLock, lockDataFolder } from "#store/sqlite/data-lock.ts";

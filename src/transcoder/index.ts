@@ -1,11 +1,11 @@
 import type { Role } from "#flow/role.ts";
 import type { LiveBroadcast } from "#link/live-broadcast.ts";
 import type { BroadcastDirectory, LinkSource } from "#link/subscription.ts";
+import type { Ladder } from "#media/ladder.ts";
 import type { VideoConfig } from "#media/track.ts";
 import type { Observer } from "#observe/event.ts";
 import type { Metrics } from "#observe/metrics.ts";
 import type { Clock } from "#time/clock.ts";
-import type { Ladder } from "./ladder.ts";
 import { Relay } from "./relay.ts";
 import type { RelayHealth } from "./relay-health.ts";
 import type { Profile } from "./rung.ts";
