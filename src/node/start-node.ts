@@ -117,7 +117,11 @@ async function startParts(options: NodeOptions, closers: Closers, isReady: () =>
   const { catalogue } = control;
   const { profile, redundancy } = config.transcode;
   const ladder = parseLadder(config.transcode.ladder) ?? "off";
-  const transcoder = await startTranscoder({ ...around, directory: router, settings: { ladder, profile, redundancy } });
+  const transcoder = await startTranscoder({
+    ...around,
+    directory: router,
+    settings: { ladder, encoding: { profile }, redundancy },
+  });
   closers.add("transcoder", (deadlineMs) => transcoder.close({ deadlineMs }));
   const pictures = await startPictures({ ...around, directory: router });
   closers.add("pictures", (deadlineMs) => pictures.close({ deadlineMs }));

@@ -2,20 +2,20 @@ import type { Role } from "#flow/role.ts";
 import type { LiveBroadcast } from "#link/live-broadcast.ts";
 import type { BroadcastDirectory, LinkSource } from "#link/subscription.ts";
 import type { Ladder } from "#media/ladder.ts";
-import type { VideoConfig } from "#media/track.ts";
+import type { TrackConfig } from "#media/track.ts";
 import type { Observer } from "#observe/event.ts";
 import type { Metrics } from "#observe/metrics.ts";
 import type { Clock } from "#time/clock.ts";
 import { Relay } from "./relay.ts";
 import type { RelayHealth } from "./relay-health.ts";
-import type { Profile } from "./rung.ts";
+import type { Encoding } from "./rung.ts";
 
 export type { RelayHealth } from "./relay-health.ts";
 
 /** How pictures are transcoded. */
 export interface LadderSettings {
   readonly ladder: Ladder;
-  readonly profile: Profile;
+  readonly encoding: Encoding;
   /** Workers of each broadcast that encode the same at the same time, so that the loss of one costs viewers nothing. */
   readonly redundancy: number;
 }
@@ -42,7 +42,7 @@ class RunningTranscoder implements Transcoder {
   readonly #relays = new Set<Relay>();
   readonly #running = new Set<Promise<void>>();
   readonly #listeners = new Set<(source: LinkSource) => void>();
-  readonly #known = new Map<string, readonly VideoConfig[]>();
+  readonly #known = new Map<string, readonly TrackConfig[]>();
   readonly #abort = new AbortController();
   readonly #stopListening: () => void;
   readonly #removeGauges: (() => void)[];
@@ -107,7 +107,7 @@ class RunningTranscoder implements Transcoder {
     const relay = new Relay({
       source,
       ladder: settings.ladder,
-      profile: settings.profile,
+      encoding: settings.encoding,
       redundancy: settings.redundancy,
       knownConfigs: this.#known,
       clock,

@@ -13,12 +13,12 @@ import type { CutRecord, HelloRecord, LinkRecord } from "#link/record.ts";
 import type { LinkSource } from "#link/subscription.ts";
 import { trackHealth } from "#link/track-health.ts";
 import type { Ladder } from "#media/ladder.ts";
-import type { Track, VideoConfig } from "#media/track.ts";
+import type { Track, TrackConfig } from "#media/track.ts";
 import type { Observer } from "#observe/event.ts";
 import type { Clock } from "#time/clock.ts";
 import type { Rational } from "#time/ticks.ts";
 import { planLadder } from "./ladder.ts";
-import type { Profile, Rung } from "./rung.ts";
+import type { Encoding, Rung } from "./rung.ts";
 import { ladderWarnings, type RelayHealth } from "./relay-health.ts";
 import { RungLane } from "./rung-lane.ts";
 import { TranscodeProcess } from "./transcode-process.ts";
@@ -46,11 +46,11 @@ const CUTS_KEPT_MAX = 64;
 export interface RelayOptions {
   readonly source: LinkSource;
   readonly ladder: Ladder;
-  readonly profile: Profile;
+  readonly encoding: Encoding;
   /** Workers that encode the same at the same time. */
   readonly redundancy: number;
   /** Codec parameters of rungs seen before, by {@link TranscodeProcess}'s job: a broadcast like an earlier one need not wait for its worker. */
-  readonly knownConfigs: Map<string, readonly VideoConfig[]>;
+  readonly knownConfigs: Map<string, readonly TrackConfig[]>;
   readonly clock: Clock;
   readonly observer: Observer;
   /** The broadcast with its ladder begins. */
@@ -177,7 +177,7 @@ export class Relay {
   }
 
   get #jobKey(): string {
-    return JSON.stringify([this.#rungs, this.#frameRate, this.#options.profile, shapeOf(this.#picture)]);
+    return JSON.stringify([this.#rungs, this.#frameRate, this.#options.encoding, shapeOf(this.#picture)]);
   }
 
   #openAll(): void {
@@ -186,7 +186,7 @@ export class Relay {
 
   /** Starts a worker for the rungs that are left. It makes every segment from the next one on. */
   #open(seat: Seat): void {
-    const { clock, profile } = this.#options;
+    const { clock, encoding } = this.#options;
     const config = this.#picture?.config;
     seat.replaceAtMs = Number.POSITIVE_INFINITY;
     if (config?.kind !== "video" || this.#rungs.length === 0) return;
@@ -194,7 +194,7 @@ export class Relay {
     const number = this.#begun++;
     const isHere = (): boolean => seat.worker === worker;
     const worker: TranscodeProcess = new TranscodeProcess(
-      { source: config, frameRate: this.#frameRate, rungs: this.#rungs, profile },
+      { kind: "video", source: config, frameRate: this.#frameRate, rungs: this.#rungs, encoding },
       {
         ready: (configs) => {
           if (!isHere()) return;
@@ -229,7 +229,7 @@ export class Relay {
   }
 
   /** The rungs become tracks; does nothing when they are already. */
-  #adoptConfigs(configs: readonly VideoConfig[]): void {
+  #adoptConfigs(configs: readonly TrackConfig[]): void {
     if (this.#lanes.length > 0) return;
     this.#lanes = this.#rungs.flatMap((rung, i) => {
       const config = configs[i];

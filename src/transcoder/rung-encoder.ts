@@ -16,7 +16,7 @@ import { parseAvcConfig } from "#media/codecs/avc.ts";
 import { joinLengthPrefixed, sameBytes, splitAnnexB } from "#media/codecs/nal.ts";
 import type { VideoConfig } from "#media/track.ts";
 import type { Rational } from "#time/ticks.ts";
-import type { Profile, Rung } from "./rung.ts";
+import type { Encoding, Profile, Rung } from "./rung.ts";
 
 const USUAL_RATE: Rational = { num: 30, den: 1 };
 const PRESETS: Readonly<Record<Profile, string>> = { realtime: "superfast", balanced: "veryfast", quality: "fast" };
@@ -49,7 +49,7 @@ const STRUCTURE = [
 /** What {@link RungEncoder} is told; it never changes for a rung. */
 export interface RungEncoderSettings {
   readonly rung: Rung;
-  readonly profile: Profile;
+  readonly encoding: Encoding;
   /** The source's; its pixel aspect and colours are the rung's. */
   readonly source: VideoConfig;
   /** Pictures per second of the source. */
@@ -70,7 +70,12 @@ export class RungEncoder {
     const context = this.#context;
     context.allocContext3(codec);
     configure(context, settings);
-    const options = { preset: PRESETS[settings.profile], tune: "zerolatency", a53cc: "0", "x264-params": STRUCTURE };
+    const options = {
+      preset: PRESETS[settings.encoding.profile],
+      tune: "zerolatency",
+      a53cc: "0",
+      "x264-params": STRUCTURE,
+    };
     // Not a Dictionary: opening consumes it, and the collector frees it a second time.
     for (const [name, value] of Object.entries(options))
       FFmpegError.throwIfError(context.setOption(name, value), `set the encoder's option ${name}`);

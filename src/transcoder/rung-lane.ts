@@ -1,7 +1,7 @@
 import type { LinkRecord } from "#link/record.ts";
 import { TrackMeter } from "#link/track-health.ts";
 import { FrameFlag } from "#media/frame.ts";
-import { type Track, VIDEO_TIMESCALE, type VideoConfig } from "#media/track.ts";
+import { type Track, type TrackConfig, VIDEO_TIMESCALE } from "#media/track.ts";
 import type { Rung } from "./rung.ts";
 import { RungMerge } from "./rung-merge.ts";
 import type { RungFrame } from "./transcode-process.ts";
@@ -12,7 +12,7 @@ export interface LaneOptions {
   readonly id: number;
   /** Id of the source's track. */
   readonly madeFrom: number;
-  readonly config: VideoConfig;
+  readonly config: TrackConfig;
   publish(record: LinkRecord): void;
   /** Whether the segment begins with a discontinuity. */
   isDiscontinuous(segment: number): boolean;
@@ -28,9 +28,10 @@ export class RungLane {
 
   constructor(options: LaneOptions) {
     const { rung, id, madeFrom, config } = options;
+    const timescale = config.kind === "video" ? VIDEO_TIMESCALE : config.sampleRate;
     this.#options = options;
     this.rung = rung;
-    this.track = { id, name: rung.name, timescale: VIDEO_TIMESCALE, config, madeFrom };
+    this.track = { id, name: rung.name, timescale, config, madeFrom };
     this.merge = new RungMerge({
       frame: (frame) => this.#frame(frame),
       sealed: (segment, frameCount) => options.publish({ type: "seal", track: id, segment, frameCount }),

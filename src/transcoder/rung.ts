@@ -13,3 +13,18 @@ export interface Rung {
 
 /** How much work goes into a picture: the faster, the more bits it takes to look the same. */
 export type Profile = "realtime" | "balanced" | "quality";
+
+/** How pictures are encoded, the same for all rungs of a node. */
+export interface Encoding {
+  readonly profile: Profile;
+}
+
+/** One rendition that is made of the source's sound: AAC-LC of the source's sample rate. */
+export interface SoundRung {
+  /** What stands in URLs, such as `audio-64k`. */
+  readonly name: string;
+  /** Bits per second. */
+  readonly bitrate: number;
+  /** 1 or 2. */
+  readonly channels: number;
+}

@@ -17,7 +17,7 @@ import { neutralPicture } from "./neutral-picture.ts";
 import { RungLine, type Tell } from "./rung-line.ts";
 import { SegmentTiming } from "./segment-timing.ts";
 import { type DecodedPicture, isCleanStart, SourceDecoder } from "./source-decoder.ts";
-import type { TranscodeJob, WireFrame } from "./worker-wire.ts";
+import type { PictureJob, WireFrame } from "./worker-wire.ts";
 
 /** Pictures by which decoding runs ahead of showing, at most, in streams that do not say it. */
 const REORDER_PICTURES_MAX = 4;
@@ -55,11 +55,11 @@ export class SourceTranscoder {
   #shown: Picture | undefined;
 
   /** @throws Fault `CODEC_UNSUPPORTED` when a rung cannot be encoded. */
-  constructor(job: TranscodeJob, tell: Tell) {
-    const { source, profile, frameRate } = job;
+  constructor(job: PictureJob, tell: Tell) {
+    const { source, encoding, frameRate } = job;
     this.#source = source;
     this.#tell = tell;
-    this.#lines = job.rungs.map((rung, i) => new RungLine(i, { rung, profile, source, frameRate }, tell));
+    this.#lines = job.rungs.map((rung, i) => new RungLine(i, { rung, encoding, source, frameRate }, tell));
   }
 
   /** The rungs' codec parameters, in the order of the job. */

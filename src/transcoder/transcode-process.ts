@@ -1,9 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { Fault } from "#faults/fault.ts";
-import { parseAvcConfig } from "#media/codecs/avc.ts";
 import { type Frame, FrameFlag } from "#media/frame.ts";
-import { VIDEO_TIMESCALE, type VideoConfig } from "#media/track.ts";
+import { type TrackConfig, VIDEO_TIMESCALE } from "#media/track.ts";
 import type { Clock } from "#time/clock.ts";
 import { ticksToMicros } from "#time/ticks.ts";
 import {
@@ -25,7 +24,7 @@ const IDLE_LOOKS_MAX = 10;
 /** Bytes on their way to the worker; with more it is given up, for it will not catch up any more. */
 const UNREAD_BYTES_MAX: number = 64 * 1024 * 1024;
 
-/** A frame of a rung; the fields mean what they do in `Frame` (ticks of 90 kHz). */
+/** A frame of a rung; the fields mean what they do in `Frame`. */
 export interface RungFrame {
   /** Place in {@link TranscodeJob.rungs}. */
   readonly rung: number;
@@ -38,14 +37,14 @@ export interface RungFrame {
   readonly duration: number;
   /** True for the first frame of a segment, which is an IDR, and for no other. */
   readonly keyframe: boolean;
-  /** Slices of AVC with 4-byte lengths; parameter sets are in the rung's configuration alone. */
+  /** As `Frame.payload`; parameter sets are in the rung's configuration alone. */
   readonly payload: Uint8Array;
 }
 
 /** What a worker tells. */
 export interface TranscodeEvents {
   /** All rungs' codec parameters, once, before any frame. They never change while the worker lives, and depend on the job alone. */
-  ready(configs: readonly VideoConfig[]): void;
+  ready(configs: readonly TrackConfig[]): void;
   frame(frame: RungFrame): void;
   /** A rung's share of the segment is complete. */
   sealed(rung: number, segment: number, frameCount: number): void;
@@ -69,6 +68,7 @@ export class TranscodeProcess {
   readonly #clock: Clock;
   readonly #reader = new WorkerReportReader();
   readonly #rungCount: number;
+  readonly #timescale: number;
   readonly #watching = new AbortController();
   readonly #exited = Promise.withResolvers<void>();
   readonly #over = Promise.withResolvers<void>();
@@ -81,7 +81,7 @@ export class TranscodeProcess {
   #idleLooks = 0;
   /** Position the next frame must have to follow the last one; `undefined`: it must begin a segment with a keyframe. */
   #next: { segment: number; index: number } | undefined;
-  /** Decode times up to which frames were sent, were taken, and came back from each rung. Ticks of 90 kHz. */
+  /** Decode times up to which frames were sent, were taken, and came back from each rung. Ticks of the track. */
   #sentTicks: number | undefined;
   readonly #takenTicks: number[] = [];
   readonly #backTicks: number[];
@@ -91,6 +91,7 @@ export class TranscodeProcess {
     this.#events = events;
     this.#clock = clock;
     this.#rungCount = job.rungs.length;
+    this.#timescale = job.source.kind === "video" ? VIDEO_TIMESCALE : job.source.sampleRate;
     this.#backTicks = job.rungs.map(() => 0);
     // It needs nothing of our environment, and our secrets may be in it.
     this.#child = spawn(process.execPath, [fileURLToPath(new URL(ENTRY, import.meta.url))], {
@@ -110,11 +111,11 @@ export class TranscodeProcess {
   /** Microseconds of stream time that were sent and have not come back in all rungs; a reordering source keeps some pictures even from a fast worker. */
   get behindMicros(): number {
     if (this.#sentTicks === undefined) return 0;
-    return ticksToMicros(Math.max(0, this.#sentTicks - Math.min(...this.#backTicks)), VIDEO_TIMESCALE);
+    return ticksToMicros(Math.max(0, this.#sentTicks - Math.min(...this.#backTicks)), this.#timescale);
   }
 
   /**
-   * Takes a frame of the source's picture; never blocks. Frames before the first keyframe that begins a segment are left out, and so is the
+   * Takes a frame of the source's track; never blocks. Frames before the first keyframe that begins a segment are left out, and so is the
    * rest of a segment in which one is missing: the rungs then lack the end of it.
    */
   frame(frame: Frame): void {
@@ -141,7 +142,7 @@ export class TranscodeProcess {
   }
 
   /** Changed parameters of the source, from its next frame on, which is a keyframe that begins a segment. The rungs stay as they are. */
-  source(config: VideoConfig): void {
+  source(config: TrackConfig): void {
     this.#send({ kind: "source", source: config });
   }
 
@@ -209,8 +210,7 @@ export class TranscodeProcess {
     this.#idleLooks = 0;
     switch (report.kind) {
       case "ready":
-        this.#isReady = true;
-        this.#events.ready(report.records.map(parseAvcConfig));
+        this.#takeReady(report.configs);
         return;
       case "frame":
         this.#takeFrame(report.rung, report.frame);
@@ -231,6 +231,17 @@ export class TranscodeProcess {
         this.#fail(new Fault("TRANSCODER_FAILED", `the transcoder gave up: ${report.message}`, HINTS.failed));
         return;
     }
+  }
+
+  #takeReady(configs: readonly TrackConfig[]): void {
+    if (this.#isReady || configs.length !== this.#rungCount) {
+      this.#fail(
+        new Fault("TRANSCODER_FAILED", "the transcoder told of other rungs than it was asked for", HINTS.failed),
+      );
+      return;
+    }
+    this.#isReady = true;
+    this.#events.ready(configs);
   }
 
   #takeFrame(rung: number, { flags, ...frame }: WireFrame): void {

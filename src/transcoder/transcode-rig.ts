@@ -164,7 +164,8 @@ export class Run {
     this.rungs = rungs;
     this.frames = rungs.map(() => []);
     this.sealed = rungs.map(() => new Map());
-    const job = { source: config, frameRate: { num: fps, den: 1 }, rungs, profile: "realtime" as const };
+    const encoding = { profile: "realtime" } as const;
+    const job = { kind: "video", source: config, frameRate: { num: fps, den: 1 }, rungs, encoding } as const;
     const events = {
       ready: (configs: readonly VideoConfig[]) => {
         this.configs = configs;

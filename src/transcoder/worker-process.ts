@@ -22,15 +22,17 @@ function tell(report: WorkerReport): void {
 
 async function obey(command: WorkerCommand, transcoder: SourceTranscoder | undefined): Promise<SourceTranscoder> {
   if (command.kind === "open") {
+    assert(command.job.kind === "video", "a worker transcodes pictures");
     const opened = new SourceTranscoder(command.job, tell);
-    tell({ kind: "ready", records: opened.configs.map(({ record }) => record) });
+    tell({ kind: "ready", configs: opened.configs });
     return opened;
   }
   assert(transcoder !== undefined, "a worker is opened first");
   if (command.kind === "frame") await transcoder.frame(command.frame);
   else if (command.kind === "seal") await transcoder.seal(command.segment);
-  else if (command.kind === "source") transcoder.setSource(command.source);
-  else if (command.kind === "abandon") await transcoder.abandon();
+  else if (command.kind === "source") {
+    if (command.source.kind === "video") transcoder.setSource(command.source);
+  } else if (command.kind === "abandon") await transcoder.abandon();
   else await transcoder.finish();
   return transcoder;
 }

@@ -39,10 +39,11 @@ const commandArbitrary: fc.Arbitrary<WorkerCommand> = fc.oneof(
     {
       kind: "open",
       job: {
+        kind: "video",
         source: SOURCE,
         frameRate: { num: 30, den: 1 },
         rungs: [{ name: "ü", width: 640, height: 360, frameRateDivisor: 2, bitrate: 700_000 }],
-        profile: "balanced",
+        encoding: { profile: "balanced" },
       },
     },
     { kind: "source", source: SOURCE },
@@ -54,7 +55,7 @@ const commandArbitrary: fc.Arbitrary<WorkerCommand> = fc.oneof(
 );
 const reportArbitrary: fc.Arbitrary<WorkerReport> = fc.oneof(
   fc.constantFrom<WorkerReport>(
-    { kind: "ready", records: [Uint8Array.of(1, 2, 3), Uint8Array.of(4)] },
+    { kind: "ready", configs: [SOURCE, { ...SOURCE, width: 640 }] },
     { kind: "end" },
     { kind: "fault", message: "ü" },
   ),

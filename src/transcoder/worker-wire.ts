@@ -2,23 +2,23 @@
  * What a transcode worker and its parent say to each other over the worker's standard input and output, each record behind its length.
  *
  *     parent → worker                                   worker → parent
- *     open    1  JSON: OpenCommand                      ready   16  (u16 size │ avcC record) for each rung
- *     source  2  JSON: VideoConfig                      frame   17  u8 rung │ name and times │ payload
+ *     open    1  JSON: TranscodeJob                     ready   16  JSON: TrackConfig of each rung
+ *     source  2  JSON: TrackConfig                      frame   17  u8 rung │ name and times │ payload
  *     frame   3  name and times │ payload               sealed  18  u8 rung │ u64 segment │ u32 frame count
  *     seal    4  u64 segment │ u32 frame count          taken   19  u8 1: rungs have nothing of it
  *     abandon 5                                         end     20
  *     finish  6                                         fault   21  UTF-8 message
  *
- *     name and times: u64 segment │ u32 index │ u64 dts │ i32 pts − dts │ u32 duration (ticks of 90 kHz) │ u8 flags
+ *     name and times: u64 segment │ u32 index │ u64 dts │ i32 pts − dts │ u32 duration (ticks of the track) │ u8 flags
  */
 import { ByteReader } from "#bytes/reader.ts";
 import { RecordReader } from "#bytes/records.ts";
 import { ByteWriter } from "#bytes/writer.ts";
 import { ProtocolError } from "#faults/fault.ts";
 import type { Frame } from "#media/frame.ts";
-import type { VideoConfig } from "#media/track.ts";
+import type { AudioConfig, TrackConfig, VideoConfig } from "#media/track.ts";
 import type { Rational } from "#time/ticks.ts";
-import type { Profile, Rung } from "./rung.ts";
+import type { Encoding, Rung, SoundRung } from "./rung.ts";
 
 /** Largest record in bytes: a key frame of 8K stays below. */
 export const WORKER_RECORD_BYTES_MAX: number = 32 * 1024 * 1024;
@@ -26,14 +26,28 @@ export const WORKER_RECORD_BYTES_MAX: number = 32 * 1024 * 1024;
 /** Rungs one worker makes at most: their number is a byte on the wire. */
 export const WORKER_RUNGS_MAX = 32;
 
-/** What a worker is to do, told once, first of all. */
-export interface TranscodeJob {
+/** What a worker is to do, told once, first of all: one track of the source goes in, its rungs come out. */
+export type TranscodeJob = PictureJob | SoundJob;
+
+/** A picture and its rungs. */
+export interface PictureJob {
+  readonly kind: "video";
   /** Codec parameters of the source's picture. */
   readonly source: VideoConfig;
   /** Pictures per second of the source, for rate control only; 30 are assumed where it is unknown. */
   readonly frameRate: Rational | undefined;
   readonly rungs: readonly Rung[];
-  readonly profile: Profile;
+  readonly encoding: Encoding;
+}
+
+/** A sound and its rungs. */
+export interface SoundJob {
+  readonly kind: "audio";
+  /** Codec parameters of the source's sound. */
+  readonly source: AudioConfig;
+  readonly rungs: readonly SoundRung[];
+  /** Nothing was before the first frame that the worker will be given: it need not listen for a while before it begins. */
+  readonly isFromStart: boolean;
 }
 
 /** A frame on the wire: which track it is of is known at both ends. */
@@ -42,7 +56,7 @@ export type WireFrame = Omit<Frame, "track">;
 /** A record of the parent. */
 export type WorkerCommand =
   | { readonly kind: "open"; readonly job: TranscodeJob }
-  | { readonly kind: "source"; readonly source: VideoConfig }
+  | { readonly kind: "source"; readonly source: TrackConfig }
   | { readonly kind: "frame"; readonly frame: WireFrame }
   | { readonly kind: "seal"; readonly segment: number; readonly frameCount: number }
   /** Frames of the current segment are missing: what is left of it is given up; the next frame begins a segment with a keyframe. */
@@ -52,7 +66,7 @@ export type WorkerCommand =
 
 /** A record of the worker. */
 export type WorkerReport =
-  | { readonly kind: "ready"; readonly records: readonly Uint8Array[] }
+  | { readonly kind: "ready"; readonly configs: readonly TrackConfig[] }
   | { readonly kind: "frame"; readonly rung: number; readonly frame: WireFrame }
   | { readonly kind: "sealed"; readonly rung: number; readonly segment: number; readonly frameCount: number }
   /** A frame of the source went through the decoder: the worker's sign of life. `isUnused`: the rungs will have nothing of it. */
@@ -81,7 +95,7 @@ export function writeWorkerReport(report: WorkerReport): Uint8Array {
   const payloadBytes = report.kind === "frame" ? report.frame.payload.byteLength : 0;
   const writer = new ByteWriter(FRAME_HEAD_BYTES + payloadBytes);
   writer.u32(0).u8(REPORT[report.kind]);
-  if (report.kind === "ready") for (const record of report.records) writer.u16(record.byteLength).bytes(record);
+  if (report.kind === "ready") writer.text(JSON.stringify(report.configs, plainBytes));
   else if (report.kind === "frame") writeFrame(writer.u8(report.rung), report.frame);
   else if (report.kind === "sealed") writer.u8(report.rung).u64(report.segment).u32(report.frameCount);
   else if (report.kind === "taken") writer.u8(report.isUnused ? 1 : 0);
@@ -140,9 +154,9 @@ function parseCommand(bytes: Uint8Array): WorkerCommand {
   const kind = reader.u8();
   switch (kind) {
     case COMMAND.open:
-      return { kind: "open", job: jobOf(parseJson(reader)) };
+      return { kind: "open", job: jobOf(parseJson(reader, "a worker's command")) };
     case COMMAND.source:
-      return { kind: "source", source: configOf(parseJson(reader)) };
+      return { kind: "source", source: configOf(parseJson(reader, "a worker's command"), "a source") };
     case COMMAND.frame:
       return { kind: "frame", frame: readFrame(reader) };
     case COMMAND.seal:
@@ -161,10 +175,10 @@ function parseReport(bytes: Uint8Array): WorkerReport {
   const kind = reader.u8();
   switch (kind) {
     case REPORT.ready: {
-      const records: Uint8Array[] = [];
-      while (reader.remaining > 0) records.push(reader.bytes(reader.u16()));
-      if (records.length > WORKER_RUNGS_MAX) throw broken(`a worker tells of ${records.length} rungs`);
-      return { kind: "ready", records };
+      const configs = parseJson(reader, "a worker's report");
+      if (!Array.isArray(configs) || configs.length > WORKER_RUNGS_MAX)
+        throw broken("a worker tells of too many rungs");
+      return { kind: "ready", configs: configs.map((config) => configOf(config, "a rung")) };
     }
     case REPORT.frame:
       return { kind: "frame", rung: reader.u8(), frame: readFrame(reader) };
@@ -187,11 +201,11 @@ function broken(message: string, cause?: unknown): ProtocolError {
 
 type JsonObject = Readonly<Record<string, unknown>>;
 
-function parseJson(reader: ByteReader): unknown {
+function parseJson(reader: ByteReader, what: string): unknown {
   try {
     return JSON.parse(reader.text(reader.remaining));
   } catch (cause) {
-    throw broken("a worker's command is not JSON", cause);
+    throw broken(`${what} is not JSON`, cause);
   }
 }
 
@@ -202,17 +216,19 @@ function objectOf(value: unknown, what: string): JsonObject {
 }
 
 /** Both ends are the same program: the shape is ours, only its outer form is checked. */
-function configOf(value: unknown): VideoConfig {
-  const config = objectOf(value, "a source's configuration");
-  const { record } = config;
-  if (config["kind"] !== "video" || !Array.isArray(record)) throw broken("a source's configuration lacks its record");
-  return { ...(config as unknown as VideoConfig), record: Uint8Array.from(record as number[]) };
+function configOf(value: unknown, what: string): TrackConfig {
+  const config = objectOf(value, `the configuration of ${what}`);
+  const { kind, record } = config;
+  const isWhole = (kind === "video" || kind === "audio") && Array.isArray(record);
+  if (!isWhole) throw broken(`the configuration of ${what} lacks its record`);
+  return { ...(config as unknown as TrackConfig), record: Uint8Array.from(record as number[]) };
 }
 
 function jobOf(value: unknown): TranscodeJob {
   const job = objectOf(value, "a worker's job");
-  const { rungs } = job;
+  const { kind, rungs } = job;
   if (!Array.isArray(rungs) || rungs.length > WORKER_RUNGS_MAX) throw broken("a worker's job lacks its rungs");
-  const { frameRate, profile } = job as unknown as TranscodeJob;
-  return { source: configOf(job["source"]), frameRate, rungs: rungs as Rung[], profile };
+  const source = configOf(job["source"], "a source");
+  if (source.kind !== kind) throw broken("a worker's job is not for its source");
+  return { ...job, source } as unknown as TranscodeJob;
 }
