@@ -16,6 +16,11 @@ const ARGS: ArgsDef = {
   seconds: { type: "string", valueHint: "S", description: "stop after S seconds" },
   loop: { type: "boolean", description: "begin the file again at its end" },
   size: { type: "string", valueHint: "WxH", description: "size of the test picture", default: "1280x720" },
+  pictures: {
+    type: "string",
+    valueHint: "H,H,…",
+    description: "several test pictures at once as multitrack video, by their heights, best first: 720,480,360",
+  },
   rate: { type: "string", valueHint: "FPS", description: "frames per second of the test picture", default: "30" },
   bitrate: { type: "string", valueHint: "BPS", description: "bits per second of the test picture", default: "2500000" },
   gopSeconds: {
@@ -39,10 +44,15 @@ function testSource(given: GivenArguments): TestSource {
   if (codec !== "avc" && codec !== "hevc" && codec !== "av1") {
     throw new Fault("CONFIG_INVALID", `--codec ${codec}: must be one of avc, hevc, av1`);
   }
+  const pictures = textFlag(given, "pictures");
+  if (pictures !== undefined && !/^\d{2,4}(,\d{2,4})*$/.test(pictures)) {
+    throw new Fault("CONFIG_INVALID", `--pictures ${pictures}: must be heights such as 720,480,360`);
+  }
   return {
     kind: "test",
     width: Number(width),
     height: Number(height),
+    ...(pictures === undefined ? {} : { heights: pictures.split(",").map(Number) }),
     frameRate: numberFlag(given, "rate", { min: 1, max: 120, fallback: 30 }),
     videoBitrate: numberFlag(given, "bitrate", { min: 10_000, max: 100_000_000, fallback: 2_500_000, whole: true }),
     gopSeconds: numberFlag(given, "gopSeconds", { min: 0.1, max: 60, fallback: 2 }),

@@ -58,10 +58,21 @@ test("frame rates of television are the fractions they mean", () => {
 test("a value that is not allowed is named with what is", () => {
   expect(() => settingsOf({ kind: "test", width: 17 })).toThrow("width is 17");
   expect(() => settingsOf({ kind: "test", frameRate: 0 })).toThrow("frameRate is 0");
+  expect(() => settingsOf({ kind: "test", heights: [] })).toThrow("the number of pictures is 0");
+  expect(() => settingsOf({ kind: "test", heights: [360, 80] })).toThrow("the height of a picture is 80");
   expect(settingsOf({ kind: "test" })).toMatchObject({
-    width: 1280,
-    height: 720,
+    pictures: [{ width: 1280, height: 720, bitrate: 2_500_000 }],
     gopFrames: 60,
-    videoBitrate: 2_500_000,
   });
+});
+
+test("several pictures keep the aspect ratio, and their bitrates follow from the best one's", () => {
+  const settings = settingsOf({ kind: "test", width: 1080, height: 1920, heights: [1280, 641], videoBitrate: 60_000 });
+  expect(settings).toMatchObject({
+    pictures: [
+      { width: 720, height: 1280, bitrate: 60_000 },
+      { width: 360, height: 640, bitrate: 50_000 },
+    ],
+  });
+  expect(settingsOf({ kind: "test", video: false, heights: [360] })).toMatchObject({ pictures: [] });
 });

@@ -2,6 +2,7 @@ import { Fault } from "#faults/fault.ts";
 import type { Role } from "#flow/role.ts";
 import type { RawTrack } from "#media/frame.ts";
 import type { EncoderMetadata } from "#media/publish.ts";
+import type { TrackConfig } from "#media/track.ts";
 import { type Observer, silentObserver } from "#observe/event.ts";
 import { parseRtmpUrl } from "#protocols/rtmp/rtmp-url.ts";
 import type { Clock } from "#time/clock.ts";
@@ -200,9 +201,10 @@ class Broadcaster implements Publisher {
 
   #open(tracks: readonly EncoderTrack[]): void {
     this.#told = tracks;
-    this.#tracks = tracks.map((track) => ({
-      raw: { kind: track.kind, number: 0 },
-      normaliser: new TrackNormaliser(track.codec),
+    const counts = { video: 0, audio: 0 };
+    this.#tracks = tracks.map(({ kind, codec }) => ({
+      raw: { kind, number: counts[kind]++ },
+      normaliser: new TrackNormaliser(codec),
     }));
     const { urls, encoder = DEFAULT_ENCODER, ca } = this.#options;
     const metadata = metadataOf(tracks, encoder);
@@ -214,6 +216,7 @@ class Broadcaster implements Publisher {
           lossless: !this.#realtime,
           delayMs: urls.length > 1 ? (this.#staggerMs * i) / (urls.length - 1) : 0,
           metadata,
+          tracks: () => this.#configured(),
           encoder,
           ca,
           clock: this.#clock,
@@ -226,6 +229,12 @@ class Broadcaster implements Publisher {
         }),
     );
     this.#started.resolve();
+  }
+
+  *#configured(): Generator<readonly [RawTrack, TrackConfig]> {
+    for (const { raw, normaliser } of this.#tracks) {
+      if (normaliser.config !== undefined) yield [raw, normaliser.config];
+    }
   }
 
   #frame(record: Extract<EncoderRecord, { kind: "frame" }>): void {
@@ -242,7 +251,7 @@ class Broadcaster implements Publisher {
     const hasVideo = this.#told.some((told) => told.kind === "video");
     this.#feed.push({
       dueMs: paced ? this.#originMs + dtsMs : nowMs,
-      entry: track.raw.kind === "video" ? record.keyframe : !hasVideo,
+      entry: track.raw.kind === "video" ? record.keyframe && track.raw.number === 0 : !hasVideo,
       config,
       frame: {
         track: track.raw,
@@ -303,11 +312,12 @@ function aborted(signal: AbortSignal): Promise<void> {
   });
 }
 
-/** `onMetaData` as encoders send it: bitrates in kbit/s, codecs by their FLV numbers where they have one. */
+/** `onMetaData` as encoders send it: the best picture's facts, bitrates in kbit/s, codecs by their FLV numbers where they have one. */
 function metadataOf(tracks: readonly EncoderTrack[], encoder: string): EncoderMetadata {
   const values: Record<string, string | number | boolean> = { encoder };
   for (const track of tracks) {
     if (track.kind === "video") {
+      if (values["width"] !== undefined) continue;
       values["width"] = track.width ?? 0;
       values["height"] = track.height ?? 0;
       if (track.frameRate !== undefined) values["framerate"] = track.frameRate;

@@ -109,8 +109,8 @@ function ofKind(received: Received | undefined, kind: "video" | "audio"): readon
   return received?.frames.filter(({ frame }) => frame.track.kind === kind) ?? [];
 }
 
-function videoConfig(received: Received | undefined): Extract<TrackConfig, { kind: "video" }> {
-  const config = received?.configs.find((one) => one.kind === "video");
+function videoConfig(received: Received | undefined, number = 0): Extract<TrackConfig, { kind: "video" }> {
+  const config = received?.configs.filter((one) => one.kind === "video")[number];
   if (config?.kind !== "video") throw new Error("no video configuration");
   return config;
 }
@@ -119,13 +119,16 @@ function videoConfig(received: Received | undefined): Extract<TrackConfig, { kin
 function decodedBarcodes(
   received: Received | undefined,
   height: number,
+  trackNumber = 0,
 ): (ReturnType<typeof readBarcode> | undefined)[] {
-  const config = videoConfig(received);
+  const config = videoConfig(received, trackNumber);
   const { sps, pps } = readAvcRecord(config.record);
   const units = [
     ...sps,
     ...pps,
-    ...ofKind(received, "video").flatMap(({ frame }) => splitLengthPrefixed(frame.payload)),
+    ...ofKind(received, "video").flatMap(({ frame }) =>
+      frame.track.number === trackNumber ? splitLengthPrefixed(frame.payload) : [],
+    ),
   ];
   const input = Uint8Array.from(units.flatMap((unit) => [0, 0, 0, 1, ...unit]));
   const width = (height * 16) / 9;
@@ -195,6 +198,34 @@ for (const codec of ["hevc", "av1"] as const) {
     expect(one?.refusedFrames).toEqual([]);
   }, 30_000);
 }
+
+test("several pictures are sent in lock step: parameters first, keyframes at the same times, the same picture in each", async () => {
+  const receiver = await startReceiver();
+  const source = { ...small, heights: [360, 180, 90], bframes: 1, gopSeconds: 1 } as const;
+  const publisher = await publish({ source, urls: [`rtmp://127.0.0.1:${receiver.port}/live/key`] });
+  await receiver.until(([one]) => ofKind(one, "video").length >= 3 * 75);
+  await publisher.close();
+  const [one] = receiver.received;
+  expect(one?.refusedFrames).toEqual([]);
+  const sizes = one?.configs.map((config) => (config.kind === "video" ? config.height : 0));
+  expect(sizes).toEqual([360, 180, 90, 0]);
+  expect(one?.metadata).toMatchObject({ width: 640, height: 360 });
+  const [best = [], ...others] = [0, 1, 2].map((number) =>
+    ofKind(one, "video").flatMap(({ frame }) => (frame.track.number === number ? [frame] : [])),
+  );
+  const times = best.map(({ dts, ptsOffset, keyframe }) => ({ dts, ptsOffset, keyframe }));
+  expect(times.filter(({ keyframe }) => keyframe).length).toBeGreaterThanOrEqual(3);
+  for (const frames of others) {
+    expect(frames.map(({ dts, ptsOffset, keyframe }) => ({ dts, ptsOffset, keyframe }))).toEqual(
+      times.slice(0, frames.length),
+    );
+    expect(best.length - frames.length).toBeLessThanOrEqual(1);
+  }
+  const numbers = [0, 1].map((number) => decodedBarcodes(one, 180, number).map((code) => code?.frameNumber));
+  expect(numbers[0]?.length).toBeGreaterThan(70);
+  expect(numbers[1]).toEqual(numbers[0]?.slice(0, numbers[1]?.length));
+  expect(publisher.statistics.tracks.map(({ bitrate }) => bitrate).slice(0, 3)).toEqual([500_000, 176_777, 62_500]);
+}, 30_000);
 
 test("B-frames at 59.94 with mono at 44.1 kHz, from just before the wrap of timestamps", async () => {
   const receiver = await startReceiver();

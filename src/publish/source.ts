@@ -14,9 +14,14 @@ export interface TestSource {
   readonly kind: "test";
   readonly width?: number;
   readonly height?: number;
+  /**
+   * Several pictures of the same frames (Enhanced RTMP multitrack): their heights, the best first, at most {@link PICTURES_MAX}. Widths keep the
+   * aspect ratio of `width` and `height`, bitrates follow from the first one's. Default: one picture of `width` and `height`.
+   */
+  readonly heights?: readonly number[];
   /** Frames per second; 23.976, 29.97 and 59.94 mean the fractions over 1001. */
   readonly frameRate?: number | Rational;
-  /** Bits per second. */
+  /** Bits per second of the first picture. */
   readonly videoBitrate?: number;
   /** Bits per second. */
   readonly audioBitrate?: number;
@@ -33,20 +38,37 @@ export interface TestSource {
 /** Where the broadcaster's pictures come from. */
 export type PublishSource = FileSource | TestSource;
 
+/** Pictures of the same frames that a {@link TestSource} may send. */
+export const PICTURES_MAX = 8;
+/** Smallest picture, samples. */
+const WIDTH_MIN = 160;
+const HEIGHT_MIN = 90;
+/** Smallest and largest bitrate of a picture, bits per second. */
+const VIDEO_BITRATE_MIN = 50_000;
+const VIDEO_BITRATE_MAX = 100_000_000;
+/** Bits grow more slowly than samples: with the height to this power, where samples grow with its square. */
+const BITRATE_EXPONENT = 1.5;
+
+/** One picture of a test source. */
+export interface PictureSettings {
+  readonly width: number;
+  readonly height: number;
+  /** Bits per second. */
+  readonly bitrate: number;
+}
+
 /** A {@link TestSource} with nothing left open, as the encoder process gets it. */
 export interface TestSettings {
   readonly kind: "test";
-  readonly width: number;
-  readonly height: number;
+  /** The best first; empty: sound alone. */
+  readonly pictures: readonly PictureSettings[];
   readonly frameRate: Rational;
-  readonly videoBitrate: number;
   readonly audioBitrate: number;
   readonly gopFrames: number;
   readonly bframes: number;
   readonly codec: "avc" | "hevc" | "av1";
   readonly sampleRate: number;
   readonly channels: 1 | 2;
-  readonly video: boolean;
   readonly audio: boolean;
 }
 
@@ -75,6 +97,29 @@ function checked(name: string, value: number, min: number, max: number, whole = 
   });
 }
 
+function even(name: string, value: number, min: number): number {
+  return checked(name, value, min, 4096) & ~1;
+}
+
+function picturesOf(source: TestSource): PictureSettings[] {
+  const width = even("width", source.width ?? 1280, WIDTH_MIN);
+  const height = even("height", source.height ?? 720, HEIGHT_MIN);
+  const bitrate = checked("videoBitrate", source.videoBitrate ?? 2_500_000, VIDEO_BITRATE_MIN, VIDEO_BITRATE_MAX);
+  if (source.video === false) return [];
+  if (source.heights === undefined) return [{ width, height, bitrate }];
+  checked("the number of pictures", source.heights.length, 1, PICTURES_MAX);
+  const heights = source.heights.map((one) => even("the height of a picture", one, HEIGHT_MIN));
+  const [best = height] = heights;
+  return heights.map((one) => ({
+    width: even("the width of a picture", Math.round((one * width) / height), WIDTH_MIN),
+    height: one,
+    bitrate: Math.min(
+      VIDEO_BITRATE_MAX,
+      Math.max(VIDEO_BITRATE_MIN, Math.round(bitrate * (one / best) ** BITRATE_EXPONENT)),
+    ),
+  }));
+}
+
 /** Fills in the defaults. @throws Fault `CONFIG_INVALID` naming the value and what is allowed. */
 export function settingsOf(source: PublishSource): EncoderSettings {
   if (source.kind === "file") return { kind: "file", path: source.path, loop: source.loop ?? false };
@@ -82,20 +127,16 @@ export function settingsOf(source: PublishSource): EncoderSettings {
   const frameRate = typeof rate === "number" ? frameRateOf(checked("frameRate", rate, 1, 120, false)) : rate;
   const fps = frameRate.num / frameRate.den;
   checked("frameRate", fps, 1, 120, false);
-  const even = (name: string, value: number, min: number): number => checked(name, value, min, 4096) & ~1;
   return {
     kind: "test",
-    width: even("width", source.width ?? 1280, 160),
-    height: even("height", source.height ?? 720, 90),
+    pictures: picturesOf(source),
     frameRate,
-    videoBitrate: checked("videoBitrate", source.videoBitrate ?? 2_500_000, 50_000, 100_000_000),
     audioBitrate: checked("audioBitrate", source.audioBitrate ?? 128_000, 16_000, 512_000),
     gopFrames: Math.max(1, Math.round(checked("gopSeconds", source.gopSeconds ?? 2, 0.02, 60, false) * fps)),
     bframes: checked("bframes", source.bframes ?? 0, 0, 4),
     codec: source.codec ?? "avc",
     sampleRate: checked("sampleRate", source.sampleRate ?? 48_000, 8000, 96_000),
     channels: source.channels ?? 2,
-    video: source.video ?? true,
     audio: source.audio ?? true,
   };
 }

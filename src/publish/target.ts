@@ -1,4 +1,5 @@
 import { Fault } from "#faults/fault.ts";
+import type { RawTrack } from "#media/frame.ts";
 import type { EncoderMetadata } from "#media/publish.ts";
 import type { TrackConfig } from "#media/track.ts";
 import type { Observer } from "#observe/event.ts";
@@ -36,6 +37,8 @@ export interface TargetOptions {
   /** Waits for a slow network instead of leaving frames out. */
   readonly lossless: boolean;
   readonly metadata: EncoderMetadata;
+  /** The source's tracks with their codec parameters as far as they are known; told before the first frame. */
+  readonly tracks: () => Iterable<readonly [track: RawTrack, config: TrackConfig]>;
   readonly encoder: string;
   readonly ca: string | undefined;
   readonly clock: Clock;
@@ -57,7 +60,7 @@ export class PublishTarget {
   #state: TargetState = "connecting";
   #cursor = 0;
   #entered = false;
-  #told = new Map<string, TrackConfig>();
+  #told = new Map<RawTrack, TrackConfig>();
   #framesSent = 0;
   #framesDropped = 0;
   #bytesBefore = 0;
@@ -134,7 +137,10 @@ export class PublishTarget {
         return;
       }
       this.#entered = true;
-      if (this.#told.size === 0) publisher.metadata(this.#options.metadata);
+      if (this.#told.size === 0) {
+        publisher.metadata(this.#options.metadata);
+        for (const [track, config] of this.#options.tracks()) this.#tell(publisher, track, config, frame.dts);
+      }
     } else if (publisher.congested) {
       this.#entered = false;
       this.#framesDropped++;
@@ -146,13 +152,15 @@ export class PublishTarget {
       );
       return;
     }
-    const track = frame.track.kind;
-    if (this.#told.get(track) !== item.config) {
-      this.#told.set(track, item.config);
-      publisher.configure(frame.track, item.config, frame.dts);
-    }
+    this.#tell(publisher, frame.track, item.config, frame.dts);
     publisher.frame(frame);
     this.#framesSent++;
+  }
+
+  #tell(publisher: RtmpPublisher, track: RawTrack, config: TrackConfig, dts: number): void {
+    if (this.#told.get(track) === config) return;
+    this.#told.set(track, config);
+    publisher.configure(track, config, dts);
   }
 
   async #run(): Promise<void> {

@@ -6,10 +6,10 @@ import { systemClock } from "#time/system-clock.ts";
 import { AAC_FRAME_SAMPLES, AudioEncoder, type EncodedAudio } from "./audio-encoder.ts";
 import { emit } from "./encoder-output.ts";
 import type { EncoderTrack } from "./encoder-wire.ts";
-import type { TestSettings } from "./source.ts";
+import type { PictureSettings, TestSettings } from "./source.ts";
 import { TestPicture } from "./test-picture.ts";
 import { fillTestTone } from "./test-tone.ts";
-import { VideoEncoder } from "./video-encoder.ts";
+import { type EncodedPicture, VideoEncoder } from "./video-encoder.ts";
 
 /** A source that is later than this leaves pictures out rather than fall behind the clock. */
 const LATE_MS_MAX = 500;
@@ -17,15 +17,9 @@ const CODEC_NAMES = { avc: "h264", hevc: "hevc", av1: "av1" } as const;
 
 function tracksOf(settings: TestSettings): EncoderTrack[] {
   const tracks: EncoderTrack[] = [];
-  if (settings.video) {
-    tracks.push({
-      kind: "video",
-      codec: CODEC_NAMES[settings.codec],
-      width: settings.width,
-      height: settings.height,
-      frameRate: settings.frameRate.num / settings.frameRate.den,
-      bitrate: settings.videoBitrate,
-    });
+  for (const { width, height, bitrate } of settings.pictures) {
+    const frameRate = settings.frameRate.num / settings.frameRate.den;
+    tracks.push({ kind: "video", codec: CODEC_NAMES[settings.codec], width, height, frameRate, bitrate });
   }
   if (settings.audio) {
     const { sampleRate, channels } = settings;
@@ -34,21 +28,25 @@ function tracksOf(settings: TestSettings): EncoderTrack[] {
   return tracks;
 }
 
-/** Draws, encodes and emits the test picture and sound in real time until the process is told to end. */
+/** Draws, encodes and emits the test pictures and sound in real time until the process is told to end. */
 export async function runTestEncoder(settings: TestSettings): Promise<void> {
-  if (!settings.video && !settings.audio) {
+  if (settings.pictures.length === 0 && !settings.audio) {
     throw new Fault("CONFIG_INVALID", "neither video nor audio is wanted", { hint: "leave one of them on" });
   }
-  const { width, height, frameRate, sampleRate, channels } = settings;
+  const { frameRate, sampleRate, channels } = settings;
   await emit({ kind: "tracks", tracks: tracksOf(settings) });
-  const video = settings.video ? await VideoEncoder.open({ ...settings, bitrate: settings.videoBitrate }) : undefined;
+  const pictures: Picture[] = [];
+  for (const size of settings.pictures) {
+    const encoder = await VideoEncoder.open({ ...settings, ...size });
+    await emit({ kind: "config", track: pictures.length, config: encoder.extraData });
+    pictures.push(new Picture(pictures.length, size, encoder));
+  }
   const audio = settings.audio
     ? await AudioEncoder.open({ sampleRate, channels, bitrate: settings.audioBitrate })
     : undefined;
-  if (video !== undefined) await emit({ kind: "config", track: 0, config: video.extraData });
-  if (audio !== undefined) await emit({ kind: "config", track: video === undefined ? 0 : 1, config: audio.extraData });
+  if (audio !== undefined) await emit({ kind: "config", track: pictures.length, config: audio.extraData });
 
-  const source = new TestSource(settings, video, audio, width, height);
+  const source = new TestSource(settings, pictures, audio);
   process.stdin.on("data", () => source.requestKeyframe());
   const frameMs = (1000 * frameRate.den) / frameRate.num;
   const startMs = source.begin();
@@ -60,12 +58,61 @@ export async function runTestEncoder(settings: TestSettings): Promise<void> {
   }
 }
 
-class TestSource {
-  readonly #settings: TestSettings;
-  readonly #video: VideoEncoder | undefined;
-  readonly #audio: AudioEncoder | undefined;
+/** What of a picture's time all of them share. */
+interface Instant {
+  /** Number of the picture, from 0. */
+  readonly number: number;
+  /** Milliseconds since the Unix epoch. */
+  readonly wallMs: number;
+  readonly utcOffsetMs: number;
+  readonly isKeyframe: boolean;
+}
+
+/** One of the source's pictures: its track, its canvas and its encoder. */
+class Picture {
+  readonly track: number;
+  readonly #encoder: VideoEncoder;
   readonly #picture: TestPicture;
   readonly #frame = new Frame();
+
+  constructor(track: number, size: PictureSettings, encoder: VideoEncoder) {
+    this.track = track;
+    this.#encoder = encoder;
+    this.#picture = new TestPicture(size.width, size.height);
+    this.#frame.alloc();
+    this.#frame.format = AV_PIX_FMT_YUV420P;
+    this.#frame.width = size.width;
+    this.#frame.height = size.height;
+    FFmpegError.throwIfError(this.#frame.getBuffer(0), "allocate a picture");
+  }
+
+  /** Draws and encodes; gives what is ready. */
+  show(instant: Instant): EncodedPicture[] {
+    const frame = this.#frame;
+    FFmpegError.throwIfError(frame.makeWritable(), "reuse a picture");
+    const [luma, cb, cr] = frame.data ?? [];
+    const [lumaStride, chromaStride] = frame.linesize;
+    if (
+      luma === undefined ||
+      cb === undefined ||
+      cr === undefined ||
+      lumaStride === undefined ||
+      chromaStride === undefined
+    ) {
+      throw new Fault("MEDIA_UNREADABLE", "the picture buffer has no planes");
+    }
+    const { number, wallMs, utcOffsetMs } = instant;
+    this.#picture.draw({ luma, lumaStride, cb, cr, chromaStride }, number, wallMs, utcOffsetMs);
+    frame.pts = BigInt(number);
+    frame.pictType = instant.isKeyframe ? AV_PICTURE_TYPE_I : AV_PICTURE_TYPE_NONE;
+    return this.#encoder.encode(frame);
+  }
+}
+
+class TestSource {
+  readonly #settings: TestSettings;
+  readonly #pictures: readonly Picture[];
+  readonly #audio: AudioEncoder | undefined;
   readonly #tone = new Float32Array(AAC_FRAME_SAMPLES);
   #startWallMs = 0;
   readonly #utcOffsetMs = -new Date().getTimezoneOffset() * 60_000;
@@ -76,24 +123,12 @@ class TestSource {
   #earlyAudio: EncodedAudio[] = [];
   #keyframeWanted = false;
 
-  constructor(
-    settings: TestSettings,
-    video: VideoEncoder | undefined,
-    audio: AudioEncoder | undefined,
-    width: number,
-    height: number,
-  ) {
+  constructor(settings: TestSettings, pictures: readonly Picture[], audio: AudioEncoder | undefined) {
     this.#settings = settings;
-    this.#video = video;
+    this.#pictures = pictures;
     this.#audio = audio;
-    this.#picture = new TestPicture(width, height);
     this.#frameMicros = (MICROS_PER_SECOND * settings.frameRate.den) / settings.frameRate.num;
-    if (video === undefined) this.#originMicros = 0;
-    this.#frame.alloc();
-    this.#frame.format = AV_PIX_FMT_YUV420P;
-    this.#frame.width = width;
-    this.#frame.height = height;
-    FFmpegError.throwIfError(this.#frame.getBuffer(0), "allocate a picture");
+    if (pictures.length === 0) this.#originMicros = 0;
   }
 
   /** Sets the source's clocks; gives the monotonic one. Called when drawing can begin at once, so that the clock in the picture is right. */
@@ -111,40 +146,25 @@ class TestSource {
   async advance(n: number): Promise<void> {
     const untilMicros = n * this.#frameMicros;
     if (this.#audio !== undefined) await this.#sound(this.#audio, untilMicros);
-    if (this.#video !== undefined) await this.#show(this.#video, n);
+    const wallMs = Math.round(this.#startWallMs + untilMicros / 1000);
+    const instant = { number: n, wallMs, utcOffsetMs: this.#utcOffsetMs, isKeyframe: this.#keyframeWanted };
+    this.#keyframeWanted = false;
+    for (const picture of this.#pictures) {
+      for (const encoded of picture.show(instant)) await this.#emitPicture(picture.track, encoded);
+    }
   }
 
-  async #show(video: VideoEncoder, n: number): Promise<void> {
-    const frame = this.#frame;
-    FFmpegError.throwIfError(frame.makeWritable(), "reuse a picture");
-    const [luma, cb, cr] = frame.data ?? [];
-    const [lumaStride, chromaStride] = frame.linesize;
-    if (
-      luma === undefined ||
-      cb === undefined ||
-      cr === undefined ||
-      lumaStride === undefined ||
-      chromaStride === undefined
-    ) {
-      throw new Fault("MEDIA_UNREADABLE", "the picture buffer has no planes");
-    }
-    const wallMs = Math.round(this.#startWallMs + (n * this.#frameMicros) / 1000);
-    this.#picture.draw({ luma, lumaStride, cb, cr, chromaStride }, n, wallMs, this.#utcOffsetMs);
-    frame.pts = BigInt(n);
-    frame.pictType = this.#keyframeWanted ? AV_PICTURE_TYPE_I : AV_PICTURE_TYPE_NONE;
-    this.#keyframeWanted = false;
-    for (const picture of video.encode(frame)) {
-      this.#originMicros ??= picture.dts * this.#frameMicros;
-      for (const early of this.#earlyAudio.splice(0)) await this.#emitAudio(early);
-      await emit({
-        kind: "frame",
-        track: 0,
-        keyframe: picture.keyframe,
-        dtsMicros: picture.dts * this.#frameMicros - this.#originMicros,
-        ptsOffsetMicros: (picture.pts - picture.dts) * this.#frameMicros,
-        payload: picture.payload,
-      });
-    }
+  async #emitPicture(track: number, picture: EncodedPicture): Promise<void> {
+    this.#originMicros ??= picture.dts * this.#frameMicros;
+    for (const early of this.#earlyAudio.splice(0)) await this.#emitAudio(early);
+    await emit({
+      kind: "frame",
+      track,
+      keyframe: picture.keyframe,
+      dtsMicros: picture.dts * this.#frameMicros - this.#originMicros,
+      ptsOffsetMicros: (picture.pts - picture.dts) * this.#frameMicros,
+      payload: picture.payload,
+    });
   }
 
   async #sound(audio: AudioEncoder, untilMicros: number): Promise<void> {
@@ -162,7 +182,7 @@ class TestSource {
       return;
     }
     const dtsMicros = (unit.pts * MICROS_PER_SECOND) / this.#settings.sampleRate - this.#originMicros;
-    const track = this.#video === undefined ? 0 : 1;
+    const track = this.#pictures.length;
     await emit({ kind: "frame", track, keyframe: true, dtsMicros, ptsOffsetMicros: 0, payload: unit.payload });
   }
 }

@@ -11,6 +11,9 @@ import { type NalLengthSize, startsWithStartCode, toLengthPrefixed } from "#medi
 import { parseOpusConfig } from "#media/codecs/opus.ts";
 import type { TrackConfig } from "#media/track.ts";
 
+/** Codecs whose library configuration says everything; of the others a sample must be seen. */
+const TOLD_BY_LIBRARY: ReadonlySet<string> = new Set(["h264", "hevc", "av1", "aac", "flac"]);
+
 /** Turns what codec libraries and containers give (Annex B, ADTS, delimiters) into configurations and samples as our frames want them. */
 export class TrackNormaliser {
   readonly #codec: string;
@@ -23,12 +26,13 @@ export class TrackNormaliser {
     this.#codec = codec;
   }
 
-  /** Takes the library's configuration; empty when it has none. */
+  /** Takes the library's configuration; empty when it has none. @throws ProtocolError when the codec parameters are broken. */
   configure(library: Uint8Array): void {
     this.#library = library.slice();
+    if (library.byteLength > 0 && TOLD_BY_LIBRARY.has(this.#codec)) this.#config ??= this.#configOf(library);
   }
 
-  /** The configuration, once {@link sample} was called. */
+  /** The configuration, at the latest once {@link sample} was called. */
   get config(): TrackConfig | undefined {
     return this.#config;
   }
