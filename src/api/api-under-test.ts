@@ -74,7 +74,7 @@ async function openPlatform(folder: string, around: { clock: SimulatedClock; obs
     secrets,
     checkpoints,
     expeller: router,
-    defaults: { latency: "lowest", segmentSeconds: 2, partMs: 500, graceSeconds: 60 },
+    defaults: { latency: "lowest", segmentSeconds: 2, partMs: 500, graceSeconds: 60, ladder: "off" },
   });
   await catalogue.load();
   return { metrics, store, router, catalogue, admin: await openAdminToken(secrets, TOKEN) };

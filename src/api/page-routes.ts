@@ -46,7 +46,7 @@ function addAdminPages(app: OpenAPIHono<ApiEnvironment>, options: PageRoutesOpti
     const headers = pageHeaders("admin");
     if (!access.isLoggedIn(c.req.raw)) return c.html(loginPage({ siteName, links }), 200, headers);
     const streams = catalogue.list().map((entry) => adminStream(entry, { live, histories: false }));
-    const answer = { streams, ingest: options.ingest(c.req.raw) };
+    const answer = { streams, ingest: options.ingest(c.req.raw), platformSettings: catalogue.defaults };
     return c.html(adminPage({ siteName, links, answer, version }), 200, headers);
   });
   app.post("/admin/login", async (c) => {

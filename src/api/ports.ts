@@ -32,6 +32,8 @@ export interface CatalogueChange {
 
 /** The streams and their keys. */
 export interface StreamCatalogue {
+  /** What streams use that decide nothing for themselves. */
+  readonly defaults: EffectiveSettings;
   /** In the order of their names. */
   list(): readonly CatalogueEntry[];
   get(name: string): CatalogueEntry | undefined;

@@ -1,7 +1,8 @@
 import { z } from "@hono/zod-openapi";
 import { OVERLAP_SECONDS_MAX } from "#control/catalogue.ts";
 import { LATENCIES, SETTING_BOUNDS } from "#control/stream-settings.ts";
-import type { AdminStream, LiveStream, Problem } from "#web/wire.ts";
+import { LADDER_ALLOWED, LADDER_CHARACTERS_MAX } from "#media/ladder.ts";
+import type { AdminStream, EffectiveSettings, LiveStream, Problem } from "#web/wire.ts";
 
 /** Longest name a request may carry, characters; the catalogue is stricter. */
 const NAME_CHARACTERS_MAX = 100;
@@ -80,12 +81,14 @@ const SETTING_TEXTS = {
   segmentSeconds: "nominal duration of a segment, seconds",
   partMs: "part target, milliseconds; 0: no parts; overrides what `latency` says",
   graceSeconds: "how long a broadcast waits for its encoder to come back, seconds",
+  ladder: `smaller pictures beside the source, made by this platform: ${LADDER_ALLOWED}; holds from the stream's next broadcast on`,
 } as const;
 const settingFields = {
   latency: z.enum(LATENCIES).describe(SETTING_TEXTS.latency),
   segmentSeconds: z.number().describe(SETTING_TEXTS.segmentSeconds),
   partMs: z.number().describe(SETTING_TEXTS.partMs),
   graceSeconds: z.number().describe(SETTING_TEXTS.graceSeconds),
+  ladder: z.string().describe(SETTING_TEXTS.ladder),
 };
 const effectiveSettings = z.object(settingFields).openapi("EffectiveSettings");
 
@@ -109,6 +112,7 @@ const adminStream = z
         segmentSeconds: settingFields.segmentSeconds.exactOptional(),
         partMs: settingFields.partMs.exactOptional(),
         graceSeconds: settingFields.graceSeconds.exactOptional(),
+        ladder: settingFields.ladder.exactOptional(),
       })
       .openapi({ description: "what the stream decides for itself", required: [] }),
     effectiveSettings: effectiveSettings.describe("what its next broadcast uses"),
@@ -125,14 +129,22 @@ export const schemas: {
   readonly live: z.ZodType<{ streams: LiveStream[] }>;
   readonly time: z.ZodType<{ nowMs: number }>;
   readonly stream: z.ZodType<AdminStream>;
-  readonly streams: z.ZodType<{ streams: AdminStream[]; ingest: { urls: string[] } }>;
+  readonly streams: z.ZodType<{
+    streams: AdminStream[];
+    ingest: { urls: string[] };
+    platformSettings: EffectiveSettings;
+  }>;
   readonly newKey: z.ZodType<{ stream: AdminStream; key: string; keyId: string; ingest: { urls: string[] } }>;
 } = {
   problem,
   live: z.object({ streams: z.array(liveStream) }),
   time: z.object({ nowMs: ms }),
   stream: adminStream,
-  streams: z.object({ streams: z.array(adminStream), ingest }),
+  streams: z.object({
+    streams: z.array(adminStream),
+    ingest,
+    platformSettings: effectiveSettings.describe("what streams use that decide nothing for themselves"),
+  }),
   newKey: z
     .object({ stream: adminStream, key: z.string().describe("shown this once"), keyId: z.string(), ingest })
     .openapi("NewKey"),
@@ -153,6 +165,7 @@ const givenSettings = z.record(z.string(), z.unknown()).openapi("StreamSettings"
       description: SETTING_TEXTS.partMs,
     },
     graceSeconds: { type: ["number", "null"], ...bounds("graceSeconds"), description: SETTING_TEXTS.graceSeconds },
+    ladder: { type: ["string", "null"], maxLength: LADDER_CHARACTERS_MAX, description: SETTING_TEXTS.ladder },
   },
   additionalProperties: false,
   example: { latency: "low" },

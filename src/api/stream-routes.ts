@@ -115,7 +115,8 @@ export function addStreamRoutes(app: OpenAPIHono<ApiEnvironment>, options: Strea
   const shown = (entry: CatalogueEntry): AdminStream => adminStream(entry, { live, histories: true });
   app.openapi(listRoute, (c) => {
     const streams = catalogue.list().map((entry) => adminStream(entry, { live, histories: false }));
-    return c.json({ streams, ingest: { urls: [...ingest(c.req.raw).urls] } }, 200);
+    const { defaults: platformSettings } = catalogue;
+    return c.json({ streams, ingest: { urls: [...ingest(c.req.raw).urls] }, platformSettings }, 200);
   });
   app.openapi(getRoute, (c) => c.json(shown(existing(catalogue, c.req.valid("param").name)), 200));
   app.openapi(addRoute, async (c) => {

@@ -24,7 +24,7 @@ describe("streams", () => {
       createdMs: clock.wallMs(),
       managedBy: "platform",
       settings: { latency: "low" },
-      effectiveSettings: { latency: "low", segmentSeconds: 2, partMs: 1000, graceSeconds: 60 },
+      effectiveSettings: { latency: "low", segmentSeconds: 2, partMs: 1000, graceSeconds: 60, ladder: "off" },
       keys: [{ id: keyId, createdAtMs: clock.wallMs() }],
       health: null,
     });
@@ -67,9 +67,30 @@ describe("streams", () => {
     const changed = await change({ settings: { latency: null, partMs: 250 } });
     expect(changed.title).toBe("Monday");
     expect(changed.settings).toEqual({ partMs: 250, graceSeconds: 5 });
-    expect(changed.effectiveSettings).toEqual({ latency: "lowest", segmentSeconds: 2, partMs: 250, graceSeconds: 5 });
+    const platform = { latency: "lowest", segmentSeconds: 2, ladder: "off" } as const;
+    expect(changed.effectiveSettings).toEqual({ ...platform, partMs: 250, graceSeconds: 5 });
     expect(await streamOf(await made.askAdmin(`${STREAMS}/main`))).toEqual(changed);
     expect((await change({ title: "" })).title).toBe("");
+  });
+
+  test("have a ladder of their own, or the platform's", async () => {
+    await using made = await makeApi();
+    await made.add({ name: "main" });
+    const added = await keyOf(
+      await made.sendAdmin("POST", STREAMS, { name: "final", settings: { ladder: "720:2500k,480p" } }),
+    );
+    expect(added.stream.effectiveSettings.ladder).toBe("720:2500k,480p");
+    const change = async (ladder: string | null): Promise<AdminStream> =>
+      streamOf(await made.sendAdmin("PATCH", `${STREAMS}/final`, { settings: { ladder } }));
+    for (const ladder of ["default", "off"]) {
+      const { settings, effectiveSettings } = await change(ladder);
+      expect([settings.ladder, effectiveSettings.ladder]).toEqual([ladder, ladder]);
+      expect(made.catalogue.effectiveOf("final")?.ladder).toBe(ladder);
+    }
+    expect((await change(null)).settings).toEqual({});
+    const { streams, platformSettings } = (await (await made.askAdmin(STREAMS)).json()) as AdminStreamsAnswer;
+    expect(platformSettings).toEqual(made.catalogue.defaults);
+    expect(streams.map(({ effectiveSettings }) => effectiveSettings)).toEqual([platformSettings, platformSettings]);
   });
 
   test("that break a rule are refused with a code and what to do", async () => {
@@ -244,7 +265,7 @@ describe("bodies", () => {
       [
         '{"name":"main","settings":{"latncy":"low"}}',
         "CONFIG_INVALID",
-        'latncy = "low" is not allowed: there is only latency, segmentSeconds, partMs, graceSeconds',
+        'latncy = "low" is not allowed: there is only latency, segmentSeconds, partMs, graceSeconds, ladder',
       ],
       ['{"name":"main","settings":{"toString":1}}', "CONFIG_INVALID", "toString = 1 is not allowed: "],
       [
@@ -267,6 +288,13 @@ describe("bodies", () => {
         "CONFIG_INVALID",
         "graceSeconds = -1 is not allowed: a number from 0 to 86400",
       ],
+      [
+        '{"name":"main","settings":{"ladder":"720:fast"}}',
+        "CONFIG_INVALID",
+        'ladder = "720:fast" is not allowed: off, ',
+      ],
+      ['{"name":"main","settings":{"ladder":480}}', "CONFIG_INVALID", "ladder = 480 is not allowed: off, default, or "],
+      ['{"name":"main","settings":{"ladder":["720"]}}', "CONFIG_INVALID", 'ladder = ["720"] is not allowed: '],
     ] as const) {
       const answer = await text(body);
       const { code: found, message: said } = await problem(answer);

@@ -20,6 +20,13 @@ export interface ListedStream extends Pick<StreamInfo, "name" | "title" | "manag
   readonly effectiveSettings: StreamInfo["effective"];
 }
 
+/** What of a stream is to change; what is absent stays. */
+export interface StreamChange {
+  readonly title?: string;
+  /** As {@link parseStreamSettings} reads them; `null` gives one back to the platform. */
+  readonly settings?: Readonly<Record<string, unknown>>;
+}
+
 /** A new key with its id. */
 export type IssuedKey = Pick<StreamWithKey, "key" | "keyId">;
 
@@ -27,6 +34,9 @@ export type IssuedKey = Pick<StreamWithKey, "key" | "keyId">;
 export interface StreamDesk {
   list(): Promise<readonly ListedStream[]>;
   add(stream: { name: string; title: string; settings: StreamSettings }): Promise<IssuedKey>;
+  change(name: string, change: StreamChange): Promise<ListedStream>;
+  /** Ends the stream's broadcast; nothing happens when there is none. */
+  stop(name: string): Promise<void>;
   rotateKey(name: string, overlapSeconds: number): Promise<IssuedKey>;
   revokeKey(name: string, keyId: string): Promise<void>;
   remove(name: string): Promise<void>;
@@ -42,6 +52,18 @@ const API_TIMEOUT_MS_MAX = 10_000;
 function listed(stream: ListedStream): ListedStream {
   const { name, title, createdMs, managedBy, settings, effectiveSettings, keys } = stream;
   return { name, title, createdMs, managedBy, settings, effectiveSettings, keys };
+}
+
+function listedFrom({ createdAtMs: createdMs, effective: effectiveSettings, ...rest }: StreamInfo): ListedStream {
+  return listed({ ...rest, createdMs, effectiveSettings });
+}
+
+const LIST_HINT = "List the streams with: grandstand streams list.";
+
+function existing(catalogue: Catalogue, name: string): StreamInfo {
+  const stream = catalogue.get(name);
+  if (stream !== undefined) return stream;
+  throw new Fault("STREAM_UNKNOWN", `there is no stream ${JSON.stringify(name.slice(0, 80))}`, { hint: LIST_HINT });
 }
 
 /** Works on the data folder itself and keeps every node out meanwhile. @throws Fault `DATA_DIR_BUSY` when a node runs. */
@@ -72,13 +94,15 @@ async function localDesk(config: Config): Promise<StreamDesk> {
   });
   await catalogue.load();
   return {
-    list: async () =>
-      catalogue
-        .list()
-        .map(({ createdAtMs: createdMs, effective: effectiveSettings, ...rest }) =>
-          listed({ ...rest, createdMs, effectiveSettings }),
-        ),
+    list: async () => catalogue.list().map(listedFrom),
     add: (stream) => catalogue.add(stream),
+    change: async (name, { settings, ...rest }) => {
+      const own = existing(catalogue, name).settings;
+      const merged = settings === undefined ? {} : { settings: parseStreamSettings({ ...own, ...settings }) };
+      return listedFrom(await catalogue.update(name, { ...rest, ...merged }));
+    },
+    // No node runs: nothing is on air.
+    stop: async (name) => void existing(catalogue, name),
     rotateKey: (name, overlapSeconds) => catalogue.rotateKey(name, { overlapSeconds }),
     revokeKey: async (name, keyId) => void (await catalogue.revokeKey(name, keyId)),
     remove: (name) => catalogue.remove(name),
@@ -124,6 +148,8 @@ function remoteDesk(url: string, token: string): StreamDesk {
       const own = Object.keys(settings).length === 0 ? {} : { settings };
       return (await call("POST", "", { name, ...(title === "" ? {} : { title }), ...own })) as IssuedKey;
     },
+    change: async (name, change) => listed((await call("PATCH", path(name), change)) as ListedStream),
+    stop: async (name) => void (await call("POST", path(name, "stop"))),
     rotateKey: async (name, overlapSeconds) => {
       const body = overlapSeconds === 0 ? undefined : { overlapSeconds };
       return (await call("POST", path(name, "rotate-key"), body)) as IssuedKey;
@@ -147,10 +173,12 @@ function refusalOf(status: number, text: string, url: string): Fault {
       hint: "Give the token of the running platform with --admin-token or GRANDSTAND_ADMIN_TOKEN.",
     });
   }
+  // The API's hint is for people who ask it themselves.
+  const advice = code === "STREAM_UNKNOWN" ? LIST_HINT : hint;
   return new Fault(
     isFaultCode(code) ? code : "CONNECTION_LOST",
     typeof message === "string" ? message : `the API at ${url} answered ${status}`,
-    typeof hint === "string" ? { hint } : {},
+    typeof advice === "string" ? { hint: advice } : {},
   );
 }
 
@@ -167,14 +195,30 @@ export async function openStreamDesk(config: Config, url: string | undefined): P
   }
 }
 
-/** Settings given as flags. @throws Fault `CONFIG_INVALID`. */
-export function settingsFromFlags(flags: ReadonlyMap<string, string | true>): StreamSettings {
+function settingValues(flags: ReadonlyMap<string, string | true>): Record<string, unknown> {
   const values: Record<string, unknown> = {};
-  const latency = flags.get("latency");
-  if (latency !== undefined) values["latency"] = latency;
+  for (const name of ["latency", "ladder"]) if (flags.has(name)) values[name] = flags.get(name);
   for (const name of ["segmentSeconds", "partMs", "graceSeconds"]) {
     const written = flags.get(name);
     if (written !== undefined) values[name] = Number.isNaN(Number(written)) ? written : Number(written);
   }
-  return parseStreamSettings(values);
+  return values;
+}
+
+/** Settings given as flags. @throws Fault `CONFIG_INVALID`. */
+export function settingsFromFlags(flags: ReadonlyMap<string, string | true>): StreamSettings {
+  return parseStreamSettings(settingValues(flags));
+}
+
+/** The word that gives a setting back to the platform. */
+export const PLATFORM_WORD = "platform";
+
+/** Settings to change as flags give them: {@link PLATFORM_WORD} becomes `null`. @throws Fault `CONFIG_INVALID`. */
+export function settingChangesFromFlags(flags: ReadonlyMap<string, string | true>): Record<string, unknown> {
+  const changes = Object.entries(settingValues(flags)).map(
+    ([name, value]) => [name, value === PLATFORM_WORD ? null : value] as const,
+  );
+  const values = Object.fromEntries(changes);
+  parseStreamSettings(values);
+  return values;
 }

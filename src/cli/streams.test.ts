@@ -29,7 +29,10 @@ const TEXT_OF_A_KEY = /^ {2}[0-9a-z]{32}$/m;
 async function makePlace(): Promise<{ flags: string[]; at: string[]; data: string; http: string }> {
   const data = mkdtempSync(join(folder, "data-"));
   const config = join(data, "grandstand.yaml");
-  writeFileSync(config, "graceSeconds: 30\nstreams:\n  - name: declared\n    key: a-key-of-the-file-0123456789\n");
+  writeFileSync(
+    config,
+    "graceSeconds: 30\ntranscode: { ladder: default }\nstreams:\n  - name: declared\n    key: a-key-of-the-file-0123456789\n",
+  );
   const [http = 0, rtmp = 0] = await freePorts(2);
   const at = ["--data-dir", data, "--config", config];
   const ports = ["--host", "127.0.0.1", "--http-port", String(http), "--rtmp-port", String(rtmp)];
@@ -64,9 +67,11 @@ describe.each(["none runs", "one runs"])("grandstand streams, when of the data f
 
   test("add takes a title and every setting, and list shows them", async () => {
     const flags = ["--latency", "low", "--segment-seconds", "4", "--part-ms", "250", "--grace-seconds", "9"];
-    const { key, keyId, name } = await asJson<Issued>("add", "final", "--title", "Cup final", ...flags);
+    const ladder = "720:2500k,480";
+    const add = ["add", "final", "--title", "Cup final", "--ladder", ladder, ...flags];
+    const { key, keyId, name } = await asJson<Issued>(...add);
     expect([name, key]).toEqual(["final", expect.stringMatching(/^[0-9a-z]{32}$/)]);
-    const settings = { latency: "low", segmentSeconds: 4, partMs: 250, graceSeconds: 9 };
+    const settings = { latency: "low", segmentSeconds: 4, partMs: 250, graceSeconds: 9, ladder };
     expect(await listed("final")).toEqual({
       name: "final",
       title: "Cup final",
@@ -84,6 +89,27 @@ describe.each(["none runs", "one runs"])("grandstand streams, when of the data f
     expect(stdout).toMatch(/^NAME +TITLE +MANAGED +KEY IDS +SINCE\n/);
     expect(stdout).toMatch(/^declared +- +configuration file +[0-9a-f]{10} +\d{4}-\d\d-\d\d$/m);
     expect(stdout).toMatch(new RegExp(`^final +Cup final +here +${keyId} +`, "m"));
+  }, 20_000);
+
+  test("set changes what it is told to, and gives back to the platform", async () => {
+    const change = async (...words: string[]): Promise<Listed> => asJson<Listed>("set", "final", ...words);
+    const first = await change("--ladder", "off", "--segment-seconds", "3");
+    const own = { latency: "low", segmentSeconds: 3, partMs: 250, graceSeconds: 9, ladder: "off" };
+    expect([first.title, first.settings]).toEqual(["Cup final", own]);
+    const back = ["--part-ms", "platform", "--grace-seconds", "platform", "--ladder=platform"];
+    const second = await change("--title", "Final", ...back);
+    expect([second.title, second.settings]).toEqual(["Final", { latency: "low", segmentSeconds: 3 }]);
+    expect(second.effectiveSettings).toMatchObject({ partMs: 1000, graceSeconds: 30, ladder: "default" });
+    expect(await listed("final")).toEqual(second);
+    const plain = await streams("set", "final", "--ladder", "480,360:700k");
+    expect(plain.stdout).toStartWith("The stream final has now:\n\ntitle     Final\nlatency   low\nsegments  3 s\n");
+    expect(plain.stdout).toEndWith("ladder    480,360:700k\n\nSettings hold from its next broadcast on.\n");
+  }, 20_000);
+
+  test("stop ends the broadcast, if there is one", async () => {
+    for (const name of ["final", "declared"]) expect(await asJson<unknown>("stop", name)).toEqual({ name });
+    const { stdout } = await streams("stop", "final");
+    expect(stdout).toBe("Nothing of final is on air any more. To keep its encoder out, rotate or revoke its key.\n");
   }, 20_000);
 
   test("rotate-key replaces the key now or after an overlap, revoke-key ends one", async () => {
@@ -120,6 +146,27 @@ describe.each(["none runs", "one runs"])("grandstand streams, when of the data f
       [["add", "x", "--partms", "1"], "--partms: there is no such flag; did you mean --part-ms? [CONFIG_INVALID]"],
       [["add", "x", "--part-ms", "1"], "partMs = 1 is not allowed: a number from 100 to 2000, or 0. [CONFIG_INVALID]"],
       [
+        ["add", "x", "--ladder", "720:x"],
+        'ladder = "720:x" is not allowed: off, default, or up to 8 heights with or without bitrates, such as 720:2500k,480,360:700k. [CONFIG_INVALID]',
+      ],
+      [
+        ["set", "final", "--grace-seconds", "long"],
+        'graceSeconds = "long" is not allowed: a number from 0 to 86400. [CONFIG_INVALID]',
+      ],
+      [
+        ["set", "final"],
+        "there is nothing to change. Give --title, --latency, --segment-seconds, --part-ms, --grace-seconds or --ladder. [CONFIG_INVALID]",
+      ],
+      [
+        ["set", "declared", "--title", "x"],
+        "the stream declared is declared in the configuration file. Change its entry below `streams:` in the file and start again. [KEY_MANAGED]",
+      ],
+      [
+        ["set", "none", "--title", "x"],
+        'there is no stream "none". List the streams with: grandstand streams list. [STREAM_UNKNOWN]',
+      ],
+      [["stop", "none"], 'there is no stream "none". List the streams with: grandstand streams list. [STREAM_UNKNOWN]'],
+      [
         ["remove", "none"],
         'there is no stream "none". List the streams with: grandstand streams list. [STREAM_UNKNOWN]',
       ],
@@ -144,7 +191,7 @@ describe.each(["none runs", "one runs"])("grandstand streams, when of the data f
       const { code, stdout, stderr } = await streams(...words);
       expect({ code, stdout, stderr }).toEqual({ code: 1, stdout: "", stderr: `error: ${line}\n` });
     }
-  }, 20_000);
+  }, 40_000);
 
   test("remove takes the stream away", async () => {
     expect((await streams("remove", "side")).stdout).toBe("The stream side is gone.\n");

@@ -1,8 +1,16 @@
 import type { ArgsDef, CommandDef } from "citty";
 import { OVERLAP_SECONDS_MAX } from "#control/catalogue.ts";
+import { Fault } from "#faults/fault.ts";
 import { loadConfig } from "#node/config.ts";
 import { type GivenArguments, numberFlag, readArguments, textFlag } from "./arguments.ts";
-import { openStreamDesk, settingsFromFlags, type StreamDesk } from "./stream-desk.ts";
+import {
+  type ListedStream,
+  openStreamDesk,
+  PLATFORM_WORD,
+  settingChangesFromFlags,
+  settingsFromFlags,
+  type StreamDesk,
+} from "./stream-desk.ts";
 
 const NAME: ArgsDef = { name: { type: "positional", description: "the stream's name", required: true } };
 const PLACE: ArgsDef = {
@@ -21,7 +29,9 @@ const SETTINGS: ArgsDef = {
   segmentSeconds: { type: "string", valueHint: "S", description: "duration of a segment" },
   partMs: { type: "string", valueHint: "MS", description: "duration of a part; 0: no parts" },
   graceSeconds: { type: "string", valueHint: "S", description: "how long a broadcast waits for its encoder" },
+  ladder: { type: "string", valueHint: "LADDER", description: "smaller pictures: off, default or 720:2500k,480,360" },
 };
+const TITLE: ArgsDef = { title: { type: "string", valueHint: "TEXT", description: "what viewers read" } };
 
 async function atDesk<T>(given: GivenArguments, work: (desk: StreamDesk) => Promise<T>): Promise<T> {
   const pass = (name: string, flag: string): string[] => {
@@ -86,20 +96,60 @@ const list = define("list", "list all streams", {}, (given) =>
   }),
 );
 
-const add = define(
-  "add",
-  "add a stream and print its key, this once",
-  { ...NAME, title: { type: "string", valueHint: "TEXT", description: "what viewers read" }, ...SETTINGS },
-  (given) =>
-    atDesk(given, async (desk) => {
-      const [name = ""] = given.positional;
-      const { key, keyId } = await desk.add({
-        name,
-        title: textFlag(given, "title") ?? "",
-        settings: settingsFromFlags(given.flags),
+const add = define("add", "add a stream and print its key, this once", { ...NAME, ...TITLE, ...SETTINGS }, (given) =>
+  atDesk(given, async (desk) => {
+    const [name = ""] = given.positional;
+    const { key, keyId } = await desk.add({
+      name,
+      title: textFlag(given, "title") ?? "",
+      settings: settingsFromFlags(given.flags),
+    });
+    print(given, { name, key, keyId }, `The stream ${name} is there. Its key, shown this once:\n\n  ${key}\n`);
+  }),
+);
+
+/** How the stream's next broadcast is written, in words. */
+function settingsText({ title, effectiveSettings }: ListedStream): string {
+  const { latency, segmentSeconds, partMs, graceSeconds, ladder } = effectiveSettings;
+  return columns([
+    ["title", title === "" ? "-" : title],
+    ["latency", latency],
+    ["segments", `${segmentSeconds} s`],
+    ["parts", partMs === 0 ? "none" : `${partMs} ms`],
+    ["grace", `${graceSeconds} s`],
+    ["ladder", ladder],
+  ]);
+}
+
+const set = define(
+  "set",
+  `change a stream; settings hold from its next broadcast on, ${PLATFORM_WORD} gives one back to the platform`,
+  { ...NAME, ...TITLE, ...SETTINGS },
+  (given) => {
+    const title = textFlag(given, "title");
+    const settings = settingChangesFromFlags(given.flags);
+    const isAboutSettings = Object.keys(settings).length > 0;
+    if (title === undefined && !isAboutSettings) {
+      throw new Fault("CONFIG_INVALID", "there is nothing to change", {
+        hint: "Give --title, --latency, --segment-seconds, --part-ms, --grace-seconds or --ladder.",
       });
-      print(given, { name, key, keyId }, `The stream ${name} is there. Its key, shown this once:\n\n  ${key}\n`);
-    }),
+    }
+    const change = { ...(title === undefined ? {} : { title }), ...(isAboutSettings ? { settings } : {}) };
+    return atDesk(given, async (desk) => {
+      const [name = ""] = given.positional;
+      const stream = await desk.change(name, change);
+      const text = `The stream ${name} has now:\n\n${settingsText(stream)}\n\nSettings hold from its next broadcast on.`;
+      print(given, stream, text);
+    });
+  },
+);
+
+const stop = define("stop", "end a stream's broadcast now; its encoder is disconnected", NAME, (given) =>
+  atDesk(given, async (desk) => {
+    const [name = ""] = given.positional;
+    await desk.stop(name);
+    print(given, { name }, `Nothing of ${name} is on air any more. To keep its encoder out, rotate or revoke its key.`);
+  }),
 );
 
 const overlap: ArgsDef = {
@@ -137,8 +187,8 @@ const remove = define("remove", "remove a stream; a broadcast of it ends now", N
   }),
 );
 
-/** `grandstand streams add|list|rotate-key|revoke-key|remove`. */
+/** `grandstand streams add|list|set|stop|rotate-key|revoke-key|remove`. */
 export const streamsCommand: CommandDef = {
   meta: { name: "streams", description: "manage streams and keys, whether the platform runs or not" },
-  subCommands: { add, list, "rotate-key": rotateKey, "revoke-key": revokeKey, remove },
+  subCommands: { add, list, set, stop, "rotate-key": rotateKey, "revoke-key": revokeKey, remove },
 };

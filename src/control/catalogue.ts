@@ -132,6 +132,17 @@ export class Catalogue {
     return all.map((stream) => this.#info(stream));
   }
 
+  /** What streams use that decide nothing for themselves. */
+  get defaults(): EffectiveSettings {
+    return this.#options.defaults;
+  }
+
+  /** What the stream's next broadcast uses; `undefined` when there is no such stream. Quick enough for every beginning of a broadcast. */
+  effectiveOf(name: string): EffectiveSettings | undefined {
+    const stream = this.#streams.get(name);
+    return stream === undefined ? undefined : effectiveSettings(this.#options.defaults, stream.settings);
+  }
+
   get(name: string): StreamInfo | undefined {
     const stream = this.#streams.get(name);
     return stream === undefined ? undefined : this.#info(stream);

@@ -13,7 +13,13 @@ import { isDeclarableKey, makeKey } from "./stream-key.ts";
 import { checkStreamName, isStreamName } from "./stream-name.ts";
 import { type EffectiveSettings, parseStreamSettings } from "./stream-settings.ts";
 
-const defaults: EffectiveSettings = { latency: "lowest", segmentSeconds: 2, partMs: 500, graceSeconds: 60 };
+const defaults: EffectiveSettings = {
+  latency: "lowest",
+  segmentSeconds: 2,
+  partMs: 500,
+  graceSeconds: 60,
+  ladder: "off",
+};
 const root = mkdtempSync(join(tmpdir(), "grandstand-control-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
@@ -115,7 +121,13 @@ describe("admitting an encoder", () => {
     const alone = control.catalogue.authenticate({ path: key, address });
     const named = control.catalogue.authenticate({ path: "final", key, address });
     expect(alone).toEqual(named);
-    expect(alone.settings).toEqual({ latency: "low", segmentSeconds: 2, partMs: 1000, graceSeconds: 60 });
+    expect(alone.settings).toEqual({
+      latency: "low",
+      segmentSeconds: 2,
+      partMs: 1000,
+      graceSeconds: 60,
+      ladder: "off",
+    });
   });
 
   test("says the same whatever is wrong", async () => {
@@ -244,12 +256,17 @@ describe("streams", () => {
     {
       using control = await start();
       ({ key } = await control.catalogue.add({ name: "final", title: "Cup\nfinal", settings: { partMs: 0 } }));
-      await control.catalogue.update("final", { settings: { latency: "normal", segmentSeconds: 4 } });
+      const settings = { latency: "normal", segmentSeconds: 4, ladder: "720,480:900k" } as const;
+      await control.catalogue.update("final", { settings });
     }
     using again = await start();
     const stream = again.catalogue.get("final");
     expect(stream?.title).toBe("Cup final");
-    expect(stream?.effective).toEqual({ latency: "normal", segmentSeconds: 4, partMs: 0, graceSeconds: 60 });
+    const settings = { latency: "normal", segmentSeconds: 4, partMs: 0, graceSeconds: 60, ladder: "720,480:900k" };
+    expect(stream?.effective).toEqual(settings as EffectiveSettings);
+    expect(again.catalogue.effectiveOf("final")).toEqual(settings as EffectiveSettings);
+    expect(again.catalogue.effectiveOf("main")).toEqual(defaults);
+    expect(again.catalogue.effectiveOf("none")).toBeUndefined();
     expect(again.catalogue.authenticate({ path: key, address }).title).toBe("Cup final");
   });
 
@@ -323,16 +340,26 @@ describe("names, keys and settings", () => {
   });
 
   test("settings are read or refused with key, value and what is allowed", async () => {
-    expect(parseStreamSettings({ latency: "low", partMs: 0, graceSeconds: 5 })).toEqual({
+    expect(parseStreamSettings({ latency: "low", partMs: 0, graceSeconds: 5, ladder: "default" })).toEqual({
       latency: "low",
       partMs: 0,
       graceSeconds: 5,
+      ladder: "default",
     });
+    expect(parseStreamSettings({ ladder: null, latency: null })).toEqual({});
     const messages: [Record<string, unknown>, string][] = [
       [{ latency: "fast" }, 'latency = "fast" is not allowed: one of lowest, low, normal'],
       [{ partMs: 5 }, "partMs = 5 is not allowed: a number from 100 to 2000, or 0"],
       [{ segmentSeconds: "2" }, 'segmentSeconds = "2" is not allowed: a number from 1 to 10'],
-      [{ speed: 1 }, "speed = 1 is not allowed: there is only latency, segmentSeconds, partMs, graceSeconds"],
+      [{ speed: 1 }, "speed = 1 is not allowed: there is only latency, segmentSeconds, partMs, graceSeconds, ladder"],
+      [
+        { ladder: "720:x" },
+        'ladder = "720:x" is not allowed: off, default, or up to 8 heights with or without bitrates, such as 720:2500k,480,360:700k',
+      ],
+      [
+        { toString: 1 },
+        "toString = 1 is not allowed: there is only latency, segmentSeconds, partMs, graceSeconds, ladder",
+      ],
     ];
     for (const [values, message] of messages) {
       expect((await faultOf(() => parseStreamSettings(values))).message).toBe(message);

@@ -1,4 +1,5 @@
 import { Fault } from "#faults/fault.ts";
+import { LADDER_ALLOWED, parseLadder } from "#media/ladder.ts";
 
 /** How close to live: `lowest` 500 ms parts, `low` 1 s parts, `normal` no parts. */
 export const LATENCIES = ["lowest", "low", "normal"] as const;
@@ -12,6 +13,8 @@ export interface StreamSettings {
   /** Overrides what `latency` says; 0: no parts. Milliseconds. */
   readonly partMs?: number;
   readonly graceSeconds?: number;
+  /** Smaller pictures beside the source, as {@link parseLadder} reads them. */
+  readonly ladder?: string;
 }
 
 /** Every setting with its value, as a broadcast uses it. */
@@ -23,6 +26,8 @@ export interface EffectiveSettings {
   readonly partMs: number;
   /** How long a broadcast waits for its encoder to come back, seconds. */
   readonly graceSeconds: number;
+  /** Smaller pictures beside the source, as {@link parseLadder} reads them. */
+  readonly ladder: string;
 }
 
 /** Bounds of the numeric settings, inclusive. */
@@ -42,6 +47,7 @@ export function effectiveSettings(platform: EffectiveSettings, own: StreamSettin
     segmentSeconds: own.segmentSeconds ?? platform.segmentSeconds,
     partMs: own.partMs ?? (own.latency === undefined ? platform.partMs : PART_MS[own.latency]),
     graceSeconds: own.graceSeconds ?? platform.graceSeconds,
+    ladder: own.ladder ?? platform.ladder,
   };
 }
 
@@ -66,24 +72,35 @@ function numberOf(
   return isInside ? value : refuse(key, value, `a number from ${min} to ${max}${zero ? ", or 0" : ""}`);
 }
 
+function latencyOf(value: unknown): Latency | undefined {
+  if (value === undefined || value === null) return undefined;
+  return LATENCIES.find((known) => known === value) ?? refuse("latency", value, `one of ${LATENCIES.join(", ")}`);
+}
+
+function ladderOf(value: unknown): string | undefined {
+  if (value === undefined || value === null) return undefined;
+  const isLadder = typeof value === "string" && parseLadder(value) !== undefined;
+  return isLadder ? value : refuse("ladder", value, LADDER_ALLOWED);
+}
+
+/** Names of all settings. */
+const SETTING_NAMES: readonly string[] = ["latency", ...Object.keys(SETTING_BOUNDS), "ladder"];
+
 /** Reads settings that came from outside. @throws Fault `CONFIG_INVALID` naming key, value and what is allowed. */
 export function parseStreamSettings(values: Readonly<Record<string, unknown>>): StreamSettings {
   for (const key of Object.keys(values)) {
-    if (key !== "latency" && !Object.hasOwn(SETTING_BOUNDS, key)) {
-      refuse(key, values[key], `there is only latency, ${Object.keys(SETTING_BOUNDS).join(", ")}`);
-    }
+    if (!SETTING_NAMES.includes(key)) refuse(key, values[key], `there is only ${SETTING_NAMES.join(", ")}`);
   }
-  const latency = values["latency"] ?? undefined;
-  if (latency !== undefined && !LATENCIES.some((known) => known === latency)) {
-    refuse("latency", latency, `one of ${LATENCIES.join(", ")}`);
-  }
+  const latency = latencyOf(values["latency"]);
   const segmentSeconds = numberOf(values, "segmentSeconds", false);
   const partMs = numberOf(values, "partMs", true);
   const graceSeconds = numberOf(values, "graceSeconds", false);
+  const ladder = ladderOf(values["ladder"]);
   return {
-    ...(latency === undefined ? {} : { latency: latency as Latency }),
+    ...(latency === undefined ? {} : { latency }),
     ...(segmentSeconds === undefined ? {} : { segmentSeconds }),
     ...(partMs === undefined ? {} : { partMs }),
     ...(graceSeconds === undefined ? {} : { graceSeconds }),
+    ...(ladder === undefined ? {} : { ladder }),
   };
 }

@@ -12,10 +12,19 @@ describe("a ladder as the configuration has it", () => {
     ]);
   });
 
-  test.each(["", "on", "720,", "99", "4321", "720:49k", "720:2500", "720:x", "-720", "1,2,3,4,5,6,7,8,9"])(
-    "is not %p",
-    (text) => {
-      expect(parseLadder(text)).toBeUndefined();
-    },
-  );
+  test.each([
+    "",
+    "on",
+    "720,",
+    "99",
+    "4321",
+    "720:49k",
+    "720:2500",
+    "720:x",
+    "-720",
+    "1,2,3,4,5,6,7,8,9",
+    `480,${" ".repeat(200)}360`,
+  ])("is not %p", (text) => {
+    expect(parseLadder(text)).toBeUndefined();
+  });
 });

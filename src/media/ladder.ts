@@ -15,6 +15,8 @@ export const LADDER_ALLOWED =
 
 /** Rungs an operator may ask for. */
 const RUNGS_MAX = 8;
+/** Longest text of a ladder, characters: eight rungs with room to spare. */
+export const LADDER_CHARACTERS_MAX = 200;
 /** Smallest and largest height, lines. */
 const HEIGHTS = { min: 100, max: 4320 } as const;
 /** Smallest and largest bitrate, kbit/s. */
@@ -23,6 +25,7 @@ const KILOBITS = { min: 50, max: 100_000 } as const;
 /** Reads a ladder as operators write it: `off`, `default` or `720:2500k,480,360`; `undefined` for anything else. */
 export function parseLadder(text: string): Ladder | undefined {
   if (text === "off" || text === "default") return text;
+  if (text.length > LADDER_CHARACTERS_MAX) return undefined;
   const words = text.split(",").map((word) => word.trim());
   if (words.length > RUNGS_MAX) return undefined;
   const rungs: WantedRung[] = [];

@@ -54,14 +54,15 @@ const limits = z.strictObject({
   }).default(50_000),
 });
 
+function ladder(description: string): z.ZodString {
+  const matches = (value: string): boolean => parseLadder(value) !== undefined;
+  return text({ description, allowed: LADDER_ALLOWED, matches, placeholder: "LADDER" });
+}
+
 const transcode = z.strictObject({
-  ladder: text({
-    description:
-      "Smaller pictures for slower connections, made by this machine. `default`: of 1080, 720, 480, 360 and 240 lines those below the source.",
-    allowed: LADDER_ALLOWED,
-    matches: (value) => parseLadder(value) !== undefined,
-    placeholder: "LADDER",
-  }).default("off"),
+  ladder: ladder(
+    "Smaller pictures for slower connections, made by this machine. `default`: of 1080, 720, 480, 360 and 240 lines those below the source.",
+  ).default("off"),
   profile: choice(["realtime", "balanced", "quality"], {
     description: "What counts more when pictures are encoded: little delay and load, or quality.",
   }).default("realtime"),
@@ -125,6 +126,7 @@ const stream = z.strictObject({
   segmentSeconds: segmentSeconds.optional(),
   partMs: partMs.optional(),
   graceSeconds: graceSeconds.optional(),
+  ladder: ladder("The stream's own ladder; without it the one of `transcode.ladder`.").optional(),
 });
 
 const root = z.strictObject({
@@ -201,6 +203,7 @@ export interface DeclaredStreamConfig {
   readonly segmentSeconds?: number | undefined;
   readonly partMs?: number | undefined;
   readonly graceSeconds?: number | undefined;
+  readonly ladder?: string | undefined;
 }
 
 /** The configuration as every part of the program takes it: complete and valid. What each key means stands in its schema. */

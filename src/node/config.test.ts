@@ -6,6 +6,7 @@ import { assert, property, string } from "fast-check";
 import { parse } from "yaml";
 import { Fault } from "#faults/fault.ts";
 import { CONFIG_KEYS, ConfigFault, loadConfig } from "./config.ts";
+import { declaredStreams, platformSettings } from "./platform-settings.ts";
 import { helpText, jsonSchema, referencePage } from "./config-reference.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "grandstand-config-"));
@@ -55,6 +56,25 @@ describe("precedence", () => {
     const config = load({ yaml, flags: [...flags, "--tls-rtmps-port", "1937"] });
     expect(config).toMatchObject({ httpPort: 8081, rtmpPort: 1936, host: "127.0.0.1", dataDir: resolve("data") });
     expect(config.streams).toEqual([{ name: "main", key: "0123456789abcdef", title: "" }]);
+  });
+
+  test("a declared stream has settings of its own, and the platform's for the rest", () => {
+    const yaml = `
+latency: low
+transcode: { ladder: default }
+streams:
+  - { name: main, key: 0123456789abcdef }
+  - { name: radio, key: fedcba9876543210, ladder: off }
+  - { name: final, key: 0011223344556677f, ladder: "720:2500k,480", latency: normal, graceSeconds: 5 }
+`;
+    const config = load({ yaml });
+    const platform = platformSettings(config);
+    expect(platform).toEqual({ latency: "low", segmentSeconds: 2, partMs: 1000, graceSeconds: 60, ladder: "default" });
+    expect(declaredStreams(config).map(({ settings }) => settings)).toEqual([
+      {},
+      { ladder: "off" },
+      { ladder: "720:2500k,480", latency: "normal", graceSeconds: 5 },
+    ]);
   });
 
   test("the file may be named by a variable, may be empty and may be JSON", () => {
@@ -194,6 +214,20 @@ describe("messages, word for word", () => {
       { yaml: "streams: [{ name: a, key: 0123456789 }]" },
       [
         'streams[0].key = (hidden) (./grandstand.yaml): must be 8 to 128 characters of a-z, A-Z, 0-9, ".", "_", "~" and "-"; put it in quotes',
+      ],
+    ],
+    [
+      "a stream with a ladder that is none",
+      { yaml: "streams: [{ name: a, key: 0123456789abcdef, ladder: '720:x' }]" },
+      [
+        'streams[0].ladder = "720:x" (./grandstand.yaml): must be off, default, or up to 8 heights with or without bitrates, such as 720:2500k,480,360:700k',
+      ],
+    ],
+    [
+      "a stream with one rung that YAML takes for a number",
+      { yaml: "streams: [{ name: a, key: 0123456789abcdef, ladder: 480 }]" },
+      [
+        "streams[0].ladder = 480 (./grandstand.yaml): must be off, default, or up to 8 heights with or without bitrates, such as 720:2500k,480,360:700k; put it in quotes",
       ],
     ],
     [

@@ -23,10 +23,10 @@ export function makeGatekeeper(options: {
           hint: "Raise limits.publishers, or end another broadcast.",
         });
       }
-      const { segmentSeconds, partMs, graceSeconds } = settings;
-      const { windowSeconds, transcode } = config;
+      const { segmentSeconds, partMs, graceSeconds, ladder } = settings;
+      const { windowSeconds } = config;
       // Rungs begin every segment with a keyframe, and so should what stands beside them.
-      const quickStart = transcode.ladder === "off";
+      const quickStart = ladder === "off";
       const wanted = { stream, segmentSeconds, partMs, graceSeconds, windowSeconds, quickStart };
       const sink = router.openSession(wanted, request);
       catalogue.published(admission);

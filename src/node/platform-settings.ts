@@ -4,18 +4,20 @@ import type { Config } from "./config-schema.ts";
 
 /** The settings that streams have unless they decide for themselves. */
 export function platformSettings(config: Config): EffectiveSettings {
-  const { latency, segmentSeconds, graceSeconds } = config;
-  return { latency, segmentSeconds, graceSeconds, partMs: config.partMs ?? partMsOf(latency) };
+  const { latency, segmentSeconds, graceSeconds, transcode } = config;
+  const partMs = config.partMs ?? partMsOf(latency);
+  return { latency, segmentSeconds, partMs, graceSeconds, ladder: transcode.ladder };
 }
 
 /** The streams of the configuration file as the catalogue takes them. */
 export function declaredStreams(config: Config): DeclaredStream[] {
-  return config.streams.map(({ name, key, title, latency, segmentSeconds, partMs, graceSeconds }) => {
+  return config.streams.map(({ name, key, title, latency, segmentSeconds, partMs, graceSeconds, ladder }) => {
     const settings: StreamSettings = {
       ...(latency === undefined ? {} : { latency }),
       ...(segmentSeconds === undefined ? {} : { segmentSeconds }),
       ...(partMs === undefined ? {} : { partMs }),
       ...(graceSeconds === undefined ? {} : { graceSeconds }),
+      ...(ladder === undefined ? {} : { ladder }),
     };
     return { name, key, title, settings };
   });

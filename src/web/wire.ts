@@ -101,6 +101,8 @@ export interface EffectiveSettings {
   readonly partMs: number;
   /** How long a broadcast waits for its encoder to come back, seconds. */
   readonly graceSeconds: number;
+  /** Smaller pictures beside the source: `off`, `default`, or heights such as `720:2500k,480,360`. */
+  readonly ladder: string;
 }
 
 /** A stream as its operator sees it. */
@@ -130,6 +132,8 @@ export interface IngestAnswer {
 export interface AdminStreamsAnswer {
   readonly streams: readonly AdminStream[];
   readonly ingest: IngestAnswer;
+  /** What streams use that decide nothing for themselves. */
+  readonly platformSettings: EffectiveSettings;
 }
 
 /** A new key, shown this once. */
