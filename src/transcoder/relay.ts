@@ -208,6 +208,7 @@ export class Relay {
         sealed: (rung, segment, frameCount) => {
           if (isHere()) this.#lanes[rung]?.merge.sealed(number, segment, frameCount);
         },
+        spent: () => undefined,
         failed: (fault) => {
           if (isHere()) this.#lose(seat, fault);
         },

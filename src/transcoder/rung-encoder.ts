@@ -11,12 +11,13 @@ import {
   FF_ENCODER_LIBX264,
 } from "node-av/constants";
 import { Codec, CodecContext, FFmpegError, type Frame, Packet, Rational as AvRational } from "node-av/lib";
+import type { Profile } from "#codecs/encoding.ts";
 import { assert, Fault } from "#faults/fault.ts";
 import { parseAvcConfig } from "#media/codecs/avc.ts";
 import { joinLengthPrefixed, sameBytes, splitAnnexB } from "#media/codecs/nal.ts";
 import type { VideoConfig } from "#media/track.ts";
 import type { Rational } from "#time/ticks.ts";
-import type { Encoding, Profile, Rung } from "./rung.ts";
+import type { Encoding, Rung } from "./rung.ts";
 
 const USUAL_RATE: Rational = { num: 30, den: 1 };
 const PRESETS: Readonly<Record<Profile, string>> = { realtime: "superfast", balanced: "veryfast", quality: "fast" };
@@ -28,8 +29,8 @@ const BUFFER_SECONDS = 1.5;
 const SLICE_TYPE_MAX = 5;
 
 /**
- * Nothing that looks ahead or back over a cut, one thread, and the same instructions' results on every processor: what comes out depends on
- * the pictures of the segment alone.
+ * Nothing that looks ahead or back over a cut, headers that no picture changes, one thread, and the same instructions' results on every
+ * processor: what a fresh encoder makes depends on the pictures of the segment alone, and what encoders with different pasts make fits together.
  */
 const STRUCTURE = [
   "scenecut=0",
@@ -37,6 +38,7 @@ const STRUCTURE = [
   "weightp=0",
   "ref=1",
   "keyint=infinite",
+  "stitchable=1",
   "open-gop=0",
   "sliced-threads=0",
   "rc-lookahead=0",
@@ -56,7 +58,7 @@ export interface RungEncoderSettings {
   readonly frameRate: Rational | undefined;
 }
 
-/** Encodes the pictures of one segment of one rung; the next segment has an encoder of its own. */
+/** Encodes the pictures of a rung: of one segment in identical coding, of all that come in locked coding. */
 export class RungEncoder {
   readonly #context = new CodecContext();
   readonly #packet = new Packet();
@@ -74,6 +76,7 @@ export class RungEncoder {
       preset: PRESETS[settings.encoding.profile],
       tune: "zerolatency",
       a53cc: "0",
+      "forced-idr": "1",
       "x264-params": STRUCTURE,
     };
     // Not a Dictionary: opening consumes it, and the collector frees it a second time.
@@ -104,9 +107,12 @@ export class RungEncoder {
     return parseAvcConfig(this.#parameterSets);
   }
 
-  /** Encodes the segment's next picture, which is read only until the promise resolves. Gives a length-prefixed sample; the first is an IDR. */
-  async encode(picture: Frame): Promise<Uint8Array> {
-    picture.pictType = this.#count === 0 ? AV_PICTURE_TYPE_I : AV_PICTURE_TYPE_NONE;
+  /**
+   * Encodes the next picture, which is read only until the promise resolves. Gives a length-prefixed sample: an IDR if the picture is the
+   * first of its segment, else one that refers to the picture before.
+   */
+  async encode(picture: Frame, isFirst: boolean): Promise<Uint8Array> {
+    picture.pictType = isFirst ? AV_PICTURE_TYPE_I : AV_PICTURE_TYPE_NONE;
     picture.pts = BigInt(this.#count++);
     FFmpegError.throwIfError(await this.#context.sendFrame(picture), "encode a picture");
     FFmpegError.throwIfError(this.#context.receivePacketSync(this.#packet), "take an encoded picture");

@@ -49,7 +49,7 @@ export class RungLine {
   encode(timing: SegmentTiming, index: number, pts: number, picture: Picture): void {
     this.#run(async () => {
       this.#encoder ??= RungEncoder.open(this.#settings, this.config);
-      const payload = await this.#encoder.encode(await this.#scaler.scale(picture));
+      const payload = await this.#encoder.encode(await this.#scaler.scale(picture), index === 0);
       picture.free();
       this.#untold.push({ timing, index, pts, payload });
       this.release();
@@ -105,8 +105,9 @@ export class RungLine {
     if (this.#error !== undefined) throw this.#error;
   }
 
-  /** The next segment has an encoder of its own. */
+  /** In identical coding the next segment has an encoder of its own. */
   #renew(): void {
+    if (this.#settings.encoding.coding === "locked") return;
     this.#encoder?.close();
     this.#encoder = undefined;
   }

@@ -1,3 +1,5 @@
+import type { Coding, Profile } from "#codecs/encoding.ts";
+
 /** One rendition that is made of the source's picture. */
 export interface Rung {
   /** What stands in URLs and menus, such as `720p`. */
@@ -11,12 +13,10 @@ export interface Rung {
   readonly bitrate: number;
 }
 
-/** How much work goes into a picture: the faster, the more bits it takes to look the same. */
-export type Profile = "realtime" | "balanced" | "quality";
-
 /** How pictures are encoded, the same for all rungs of a node. */
 export interface Encoding {
   readonly profile: Profile;
+  readonly coding: Coding;
 }
 
 /** One rendition that is made of the source's sound: AAC-LC of the source's sample rate. */

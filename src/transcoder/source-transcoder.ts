@@ -3,8 +3,8 @@
  *
  *     frame ─▶ decoder ─picture─▶ its segment ─k-th picture shown─▶ rung, if k is a multiple of its divisor ─▶ scaler ─▶ encoder
  *
- * Decoder and encoders are fresh at each cut, so a rung's segment is a pure function of the source's: workers with different pasts make the
- * same bytes. Where the source's own segment needs a past (no keyframe, or pictures that are shown before it), the decoder runs on; a worker
+ * In identical coding decoder and encoders are fresh at each cut, so a rung's segment is a pure function of the source's: workers with different
+ * pasts make the same bytes. In locked coding the encoders run on, and only their structure is the same. Where the source's own segment needs a past (no keyframe, or pictures that are shown before it), the decoder runs on; a worker
  * that joins there lets one segment go by.
  *
  * Each frame of the source is one picture. One that never comes out of the decoder is replaced by the picture shown before it, or the one
@@ -12,11 +12,13 @@
  */
 import type { Frame as Picture } from "node-av/lib";
 import { FrameFlag } from "#media/frame.ts";
-import type { VideoConfig } from "#media/track.ts";
+import { assert } from "#faults/fault.ts";
+import type { TrackConfig, VideoConfig } from "#media/track.ts";
 import { neutralPicture } from "./neutral-picture.ts";
 import { RungLine, type Tell } from "./rung-line.ts";
 import { SegmentTiming } from "./segment-timing.ts";
 import { type DecodedPicture, isCleanStart, SourceDecoder } from "./source-decoder.ts";
+import type { TrackTranscoder } from "./track-transcoder.ts";
 import type { PictureJob, WireFrame } from "./worker-wire.ts";
 
 /** Pictures by which decoding runs ahead of showing, at most, in streams that do not say it. */
@@ -31,6 +33,8 @@ interface SourceFrame {
 
 interface OpenSegment {
   readonly timing: SegmentTiming;
+  /** Bits of the rungs that are made of it. */
+  readonly mask: number;
   /** Not yet shown, in the order they are shown. */
   readonly unshown: SourceFrame[];
   /** Out of the decoder before the segment before was whole. */
@@ -39,7 +43,7 @@ interface OpenSegment {
 }
 
 /** Decodes the source once and encodes all rungs of it. Its methods are called one after the other. */
-export class SourceTranscoder {
+export class SourceTranscoder implements TrackTranscoder {
   readonly #lines: readonly RungLine[];
   readonly #tell: Tell;
   readonly #segments: OpenSegment[] = [];
@@ -50,6 +54,8 @@ export class SourceTranscoder {
   #isSourceNew = false;
   /** The decoder only gets to know what the next segment needs. */
   #isWarmingUp = false;
+  /** Bits of the rungs that are made of the next segment. */
+  #mask = 0xffff_ffff;
   #sequence = 0;
   /** What was shown last. */
   #shown: Picture | undefined;
@@ -68,9 +74,15 @@ export class SourceTranscoder {
   }
 
   /** Parameters that hold from the next frame on. */
-  setSource(source: VideoConfig): void {
+  setSource(source: TrackConfig): void {
+    assert(source.kind === "video", "a picture's parameters are a picture's");
     this.#source = source;
     this.#isSourceNew = true;
+  }
+
+  /** From the next segment on, only the rungs whose bits are set are made, counted from the lowest; the others end each segment without a frame. */
+  setRungs(mask: number): void {
+    this.#mask = mask;
   }
 
   /** Takes the next frame; resolves when there is room for another. @throws Fault, FFmpegError when a codec gave up. */
@@ -129,7 +141,8 @@ export class SourceTranscoder {
       this.#isSourceNew = false;
     }
     if (this.#decoder === undefined || this.#isWarmingUp) return;
-    this.#segments.push({ timing: new SegmentTiming(frame.segment), unshown: [], early: [], shownCount: 0 });
+    const timing = new SegmentTiming(frame.segment);
+    this.#segments.push({ timing, mask: this.#mask, unshown: [], early: [], shownCount: 0 });
   }
 
   #enter(segment: OpenSegment, sequence: number, { dts, ptsOffset, duration }: WireFrame): void {
@@ -198,8 +211,8 @@ export class SourceTranscoder {
   async #present(segment: OpenSegment, frame: SourceFrame, picture: Picture): Promise<void> {
     this.#owners.delete(frame.sequence);
     const position = segment.shownCount++;
-    for (const line of this.#lines) {
-      if (position % line.divisor !== 0) continue;
+    for (const [i, line] of this.#lines.entries()) {
+      if (position % line.divisor !== 0 || !has(segment.mask, i)) continue;
       await line.room();
       const copy = picture.clone();
       if (copy !== null) line.encode(segment.timing, position / line.divisor, frame.pts, copy);
@@ -226,6 +239,10 @@ export class SourceTranscoder {
     this.#segments.shift();
     for (const decoded of next?.early.splice(0) ?? []) if (next !== undefined) await this.#showIn(next, decoded);
   }
+}
+
+function has(mask: number, bit: number): boolean {
+  return ((mask >>> bit) & 1) === 1;
 }
 
 /** An encoder that reorders shows its keyframe by so many pictures later than it is decoded. */

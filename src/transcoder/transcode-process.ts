@@ -46,8 +46,10 @@ export interface TranscodeEvents {
   /** All rungs' codec parameters, once, before any frame. They never change while the worker lives, and depend on the job alone. */
   ready(configs: readonly TrackConfig[]): void;
   frame(frame: RungFrame): void;
-  /** A rung's share of the segment is complete. */
+  /** A rung's share of the segment is complete; it lacks frames only where the rung was switched off. */
   sealed(rung: number, segment: number, frameCount: number): void;
+  /** The worker used so much processor time since it last said so. */
+  spent(cpuMicros: number): void;
   /**
    * The worker is gone: it crashed or told a fault (`TRANSCODER_FAILED`), or it hung or fell hopelessly behind and was killed
    * (`TRANSCODER_STALLED`). Once at most, not after `stop()`; nothing follows.
@@ -85,6 +87,8 @@ export class TranscodeProcess {
   #sentTicks: number | undefined;
   readonly #takenTicks: number[] = [];
   readonly #backTicks: number[];
+  /** Bits of the rungs that are made. */
+  #mask = 0xffff_ffff;
 
   /** Starts the worker; what becomes of it is told to `events`. */
   constructor(job: TranscodeJob, events: TranscodeEvents, clock: Clock) {
@@ -111,7 +115,9 @@ export class TranscodeProcess {
   /** Microseconds of stream time that were sent and have not come back in all rungs; a reordering source keeps some pictures even from a fast worker. */
   get behindMicros(): number {
     if (this.#sentTicks === undefined) return 0;
-    return ticksToMicros(Math.max(0, this.#sentTicks - Math.min(...this.#backTicks)), this.#timescale);
+    const sentTicks = this.#sentTicks;
+    const made = this.#backTicks.filter((_, rung) => this.#isMade(rung));
+    return ticksToMicros(sentTicks - Math.min(sentTicks, ...made), this.#timescale);
   }
 
   /**
@@ -144,6 +150,20 @@ export class TranscodeProcess {
   /** Changed parameters of the source, from its next frame on, which is a keyframe that begins a segment. The rungs stay as they are. */
   source(config: TrackConfig): void {
     this.#send({ kind: "source", source: config });
+  }
+
+  /** From the next segment on, makes only the rungs whose bits are set, counted from the lowest. All are made at first. */
+  setRungs(mask: number): void {
+    const sentTicks = this.#sentTicks;
+    for (const [rung] of this.#backTicks.entries()) {
+      if (sentTicks !== undefined && !this.#isMade(rung)) this.#backTicks[rung] = sentTicks;
+    }
+    this.#mask = mask;
+    this.#send({ kind: "rungs", mask });
+  }
+
+  #isMade(rung: number): boolean {
+    return ((this.#mask >>> rung) & 1) === 1;
   }
 
   /** Has everything encoded and told that was sent, and ends the worker. Resolves when it is gone, also when it failed meanwhile. */
@@ -217,6 +237,9 @@ export class TranscodeProcess {
         return;
       case "sealed":
         this.#events.sealed(report.rung, report.segment, report.frameCount);
+        return;
+      case "spent":
+        this.#events.spent(report.cpuMicros);
         return;
       case "taken": {
         this.#untaken--;

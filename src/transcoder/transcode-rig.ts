@@ -1,5 +1,6 @@
 /** For tests: clips made by the system's ffmpeg, as frames of the gate; a worker's run over them; what came out, decoded by ffmpeg. */
 import { spawnSync } from "node:child_process";
+import type { Coding } from "#codecs/encoding.ts";
 import type { Fault } from "#faults/fault.ts";
 import { av1ConfigOf, splitObus, withoutTransportObus } from "#media/codecs/av1.ts";
 import { parseAvcConfig, readAvcRecord } from "#media/codecs/avc.ts";
@@ -154,17 +155,19 @@ export class Run {
   /** Per rung: segment → frame count. */
   readonly sealed: Map<number, number>[];
   readonly faults: Fault[] = [];
+  /** Processor time that the worker told of, microseconds. */
+  cpuMicros = 0;
   /** Milliseconds from the start to the first frame of a rung. */
   firstFrameMs: number | undefined;
   #changed = Promise.withResolvers<void>();
   #open: Frame | undefined;
 
-  constructor({ config, fps }: Clip, rungs: readonly Rung[], clock: Clock = systemClock) {
+  constructor({ config, fps }: Clip, rungs: readonly Rung[], clock: Clock = systemClock, coding: Coding = "identical") {
     const startedMs = systemClock.nowMs();
     this.rungs = rungs;
     this.frames = rungs.map(() => []);
     this.sealed = rungs.map(() => new Map());
-    const encoding = { profile: "realtime" } as const;
+    const encoding = { profile: "realtime", coding } as const;
     const job = { kind: "video", source: config, frameRate: { num: fps, den: 1 }, rungs, encoding } as const;
     const events = {
       ready: (configs: readonly VideoConfig[]) => {
@@ -178,6 +181,10 @@ export class Run {
       },
       sealed: (rung: number, segment: number, frameCount: number) => {
         this.sealed[rung]?.set(segment, frameCount);
+        this.#happened();
+      },
+      spent: (cpuMicros: number) => {
+        this.cpuMicros += cpuMicros;
         this.#happened();
       },
       failed: (fault: Fault) => {

@@ -9,7 +9,14 @@ import { AV_LOG_FATAL } from "node-av/constants";
 import { Log } from "node-av/lib";
 import { assert } from "#faults/fault.ts";
 import { SourceTranscoder } from "./source-transcoder.ts";
-import { type WorkerCommand, WorkerCommandReader, type WorkerReport, writeWorkerReport } from "./worker-wire.ts";
+import type { TrackTranscoder } from "./track-transcoder.ts";
+import {
+  type TranscodeJob,
+  type WorkerCommand,
+  WorkerCommandReader,
+  type WorkerReport,
+  writeWorkerReport,
+} from "./worker-wire.ts";
 
 /** Delivery goes before encoding. */
 const NICENESS = 10;
@@ -20,29 +27,51 @@ function tell(report: WorkerReport): void {
   mayWrite = process.stdout.write(writeWorkerReport(report));
 }
 
-async function obey(command: WorkerCommand, transcoder: SourceTranscoder | undefined): Promise<SourceTranscoder> {
-  if (command.kind === "open") {
-    assert(command.job.kind === "video", "a worker transcodes pictures");
-    const opened = new SourceTranscoder(command.job, tell);
-    tell({ kind: "ready", configs: opened.configs });
-    return opened;
-  }
-  assert(transcoder !== undefined, "a worker is opened first");
-  if (command.kind === "frame") await transcoder.frame(command.frame);
-  else if (command.kind === "seal") await transcoder.seal(command.segment);
-  else if (command.kind === "source") {
-    if (command.source.kind === "video") transcoder.setSource(command.source);
-  } else if (command.kind === "abandon") await transcoder.abandon();
-  else await transcoder.finish();
+let spentMicros = 0;
+
+function tellSpent(): void {
+  const { user, system } = process.cpuUsage();
+  const cpuMicros = user + system;
+  tell({ kind: "spent", cpuMicros: cpuMicros - spentMicros });
+  spentMicros = cpuMicros;
+}
+
+function open(job: TranscodeJob): TrackTranscoder {
+  assert(job.kind === "video", "a worker transcodes pictures");
+  const transcoder = new SourceTranscoder(job, tell);
+  tell({ kind: "ready", configs: transcoder.configs });
   return transcoder;
+}
+
+async function obey(command: Exclude<WorkerCommand, { kind: "open" }>, transcoder: TrackTranscoder): Promise<void> {
+  switch (command.kind) {
+    case "frame":
+      return transcoder.frame(command.frame);
+    case "seal":
+      await transcoder.seal(command.segment);
+      return tellSpent();
+    case "source":
+      return transcoder.setSource(command.source);
+    case "rungs":
+      return transcoder.setRungs(command.mask);
+    case "abandon":
+      return transcoder.abandon();
+    case "finish":
+      return transcoder.finish();
+  }
 }
 
 async function work(): Promise<void> {
   const reader = new WorkerCommandReader();
-  let transcoder: SourceTranscoder | undefined;
+  let transcoder: TrackTranscoder | undefined;
   for await (const chunk of process.stdin) {
     for (const command of reader.receive(chunk as Uint8Array)) {
-      transcoder = await obey(command, transcoder);
+      if (command.kind === "open") {
+        transcoder = open(command.job);
+        continue;
+      }
+      assert(transcoder !== undefined, "a worker is opened first");
+      await obey(command, transcoder);
       if (!mayWrite) await once(process.stdout, "drain");
       mayWrite = true;
       if (command.kind === "finish") {

@@ -8,6 +8,7 @@
  *     seal    4  u64 segment │ u32 frame count          taken   19  u8 1: rungs have nothing of it
  *     abandon 5                                         end     20
  *     finish  6                                         fault   21  UTF-8 message
+ *     rungs   7  u32 mask                               spent   22  u32 microseconds
  *
  *     name and times: u64 segment │ u32 index │ u64 dts │ i32 pts − dts │ u32 duration (ticks of the track) │ u8 flags
  */
@@ -62,7 +63,9 @@ export type WorkerCommand =
   /** Frames of the current segment are missing: what is left of it is given up; the next frame begins a segment with a keyframe. */
   | { readonly kind: "abandon" }
   /** Encode what is there and end. */
-  | { readonly kind: "finish" };
+  | { readonly kind: "finish" }
+  /** From the next segment on, make the rungs whose bits are set, counted from the lowest; of the others each segment has no frame. All, at first. */
+  | { readonly kind: "rungs"; readonly mask: number };
 
 /** A record of the worker. */
 export type WorkerReport =
@@ -72,10 +75,12 @@ export type WorkerReport =
   /** A frame of the source went through the decoder: the worker's sign of life. `isUnused`: the rungs will have nothing of it. */
   | { readonly kind: "taken"; readonly isUnused: boolean }
   | { readonly kind: "end" }
-  | { readonly kind: "fault"; readonly message: string };
+  | { readonly kind: "fault"; readonly message: string }
+  /** Processor time used since the last such report, microseconds. */
+  | { readonly kind: "spent"; readonly cpuMicros: number };
 
-const COMMAND = { open: 1, source: 2, frame: 3, seal: 4, abandon: 5, finish: 6 } as const;
-const REPORT = { ready: 16, frame: 17, sealed: 18, taken: 19, end: 20, fault: 21 } as const;
+const COMMAND = { open: 1, source: 2, frame: 3, seal: 4, abandon: 5, finish: 6, rungs: 7 } as const;
+const REPORT = { ready: 16, frame: 17, sealed: 18, taken: 19, end: 20, fault: 21, spent: 22 } as const;
 const FRAME_HEAD_BYTES = 40;
 
 /** Writes one record of the parent with its length. */
@@ -87,6 +92,7 @@ export function writeWorkerCommand(command: WorkerCommand): Uint8Array {
   else if (command.kind === "source") writer.text(JSON.stringify(command.source, plainBytes));
   else if (command.kind === "frame") writeFrame(writer, command.frame);
   else if (command.kind === "seal") writer.u64(command.segment).u32(command.frameCount);
+  else if (command.kind === "rungs") writer.u32(command.mask);
   return finished(writer);
 }
 
@@ -100,6 +106,7 @@ export function writeWorkerReport(report: WorkerReport): Uint8Array {
   else if (report.kind === "sealed") writer.u8(report.rung).u64(report.segment).u32(report.frameCount);
   else if (report.kind === "taken") writer.u8(report.isUnused ? 1 : 0);
   else if (report.kind === "fault") writer.text(report.message);
+  else if (report.kind === "spent") writer.u32(report.cpuMicros);
   return finished(writer);
 }
 
@@ -165,6 +172,8 @@ function parseCommand(bytes: Uint8Array): WorkerCommand {
       return { kind: "abandon" };
     case COMMAND.finish:
       return { kind: "finish" };
+    case COMMAND.rungs:
+      return { kind: "rungs", mask: reader.u32() };
     default:
       throw broken(`a worker's command of kind ${kind}`);
   }
@@ -190,6 +199,8 @@ function parseReport(bytes: Uint8Array): WorkerReport {
       return { kind: "end" };
     case REPORT.fault:
       return { kind: "fault", message: reader.text(reader.remaining) };
+    case REPORT.spent:
+      return { kind: "spent", cpuMicros: reader.u32() };
     default:
       throw broken(`a worker's report of kind ${kind}`);
   }
