@@ -1,0 +1,213 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import type { Page } from "playwright-core";
+import { type Publisher, startPublisher } from "#publish/index.ts";
+import { readBarcode } from "#publish/barcode.ts";
+import { type Browser, playbackOf, startBrowser } from "./browser.ts";
+import { verdictsOf } from "./conformance.ts";
+import { measureCpuPressure, PRESSURE_MAX } from "./cpu-pressure.ts";
+import { eventually, within } from "./deadline.ts";
+import { fetchSegments, namedSegmentsOf, type Segment } from "./ladder-segments.ts";
+import { MAIN_KEY, type Platform, startPlatform, startTool, untilOnAir } from "./platform.ts";
+import { type PlayerPages, startPlayerPages } from "./player-pages.ts";
+import { transcoderPids } from "./transcoder-pids.ts";
+
+/** The encoder's pictures, best first. */
+const PICTURES = [
+  { name: "source", width: 854, height: 480 },
+  { name: "source-2", width: 640, height: 360 },
+  { name: "source-3", width: 426, height: 240 },
+] as const;
+
+let platform: Platform;
+let publisher: Publisher;
+let browser: Browser;
+let pages: PlayerPages;
+
+beforeAll(async () => {
+  platform = await startPlatform();
+  publisher = await startPublisher({
+    source: {
+      kind: "test",
+      width: 854,
+      height: 480,
+      heights: PICTURES.map(({ height }) => height),
+      videoBitrate: 1_200_000,
+      frameRate: 25,
+      bframes: 1,
+    },
+    urls: [`${platform.rtmp}/${MAIN_KEY}?clientConfigId=some-configuration`],
+  });
+  browser = await startBrowser();
+  pages = startPlayerPages();
+  await untilOnAir(platform, "main", 30_000);
+}, 60_000);
+
+afterAll(async () => {
+  pages[Symbol.dispose]();
+  await browser[Symbol.asyncDispose]();
+  await publisher.close();
+  await platform.stop();
+}, 30_000);
+
+const addressOf = (name: string): string => `${platform.http}/live/main/${name}`;
+const textOf = async (name: string): Promise<string> => (await fetch(addressOf(name))).text();
+
+/** The last `count` whole segments that all pictures have, those of one picture after another's. */
+async function latestSegments(count: number): Promise<Segment[][]> {
+  const named = await eventually(20_000, `${count} segments of every picture`, async () => {
+    const lists = await Promise.all(
+      PICTURES.map(async ({ name }) => namedSegmentsOf(await textOf(`${name}/index.m3u8`))),
+    );
+    const last = Math.min(...lists.map((list) => list.at(-1)?.number ?? 0));
+    const common = lists.map((list) => list.filter(({ number }) => number <= last && number > last - count));
+    return common.every((list) => list.length === count) ? common : undefined;
+  });
+  return Promise.all(named.map((list, i) => fetchSegments(addressOf(PICTURES[i]?.name ?? ""), list)));
+}
+
+/** Has ffmpeg decode segments as one file: the frame numbers of the pictures, as they are shown. Fails when it complains. */
+async function decodedNumbers(segments: readonly Segment[], width: number, height: number): Promise<number[]> {
+  const input = Buffer.concat([segments[0]?.init ?? new Uint8Array(0), ...segments.map(({ bytes }) => bytes)]);
+  const output = ["-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "gray", "pipe:1"];
+  const decoder = Bun.spawn(["ffmpeg", "-v", "error", "-xerror", "-f", "mp4", "-i", "pipe:0", ...output], {
+    stdin: input,
+    stdout: "pipe",
+    stderr: "pipe",
+    timeout: 30_000,
+  });
+  const outputs = [new Response(decoder.stdout).bytes(), new Response(decoder.stderr).text()] as const;
+  const [luma, complaints] = await Promise.all(outputs);
+  expect(complaints).toBe("");
+  const sizeBytes = width * height;
+  return Array.from({ length: luma.length / sizeBytes }, (_, i) => {
+    return readBarcode(luma.subarray(i * sizeBytes, (i + 1) * sizeBytes), width, height)?.frameNumber ?? -1;
+  });
+}
+
+/** Bits per second of the densest segment. */
+function peakOf(segments: readonly Segment[]): number {
+  return Math.max(...segments.map(({ bytes, durationSeconds }) => (bytes.length * 8) / durationSeconds));
+}
+
+describe("an encoder's own ladder", () => {
+  test("stands in the multivariant playlist and the manifest with the truth about each picture", async () => {
+    const pictures = await latestSegments(2);
+    const playlist = await textOf("index.m3u8");
+    const lines = playlist.split("\n");
+    expect(lines.filter((line) => line.endsWith("/index.m3u8"))).toEqual(
+      PICTURES.map(({ name }) => `${name}/index.m3u8`),
+    );
+    const manifest = await textOf("manifest.mpd");
+    let above = Number.POSITIVE_INFINITY;
+    for (const [i, { name, width, height }] of PICTURES.entries()) {
+      const [variant = ""] = lines.slice(lines.indexOf(`${name}/index.m3u8`) - 1);
+      expect(variant).toContain(`RESOLUTION=${width}x${height},FRAME-RATE=25.000`);
+      const segments = pictures[i] ?? [];
+      expect(variant).toContain(`CODECS="${segments[0]?.track.codec},mp4a.40.2"`);
+      const bandwidth = Number(/:BANDWIDTH=(\d+)/.exec(variant)?.[1]);
+      expect(bandwidth).toBeGreaterThan(peakOf(segments));
+      expect(bandwidth).toBeLessThan(above);
+      above = bandwidth;
+      expect(manifest).toContain(`<Representation id="${name}"`);
+    }
+  }, 40_000);
+
+  test("is packaged as it is: nothing is transcoded", async () => {
+    expect(await transcoderPids(platform)).toEqual([]);
+  });
+
+  test("has aligned segments: the same numbers, times, lengths and pictures, each from an IDR on", async () => {
+    const [best = [], ...others] = await latestSegments(3);
+    const [first] = PICTURES;
+    const numbers = await decodedNumbers(best, first.width, first.height);
+    expect(numbers.length).toBe(best.reduce((sum, { samples }) => sum + samples.length, 0));
+    expect(numbers).toEqual(numbers.map((_, i) => (numbers[0] ?? -1) + i));
+    const shapeOf = (segments: readonly Segment[]): unknown[] =>
+      segments.map(({ number, durationSeconds, startDts, beginsWithIdr, samples }) => ({
+        number,
+        durationSeconds,
+        startDts,
+        beginsWithIdr,
+        samples,
+      }));
+    expect(best.every(({ beginsWithIdr }) => beginsWithIdr)).toBe(true);
+    for (const [i, segments] of others.entries()) {
+      expect(shapeOf(segments)).toEqual(shapeOf(best));
+      const { width, height } = PICTURES[i + 1] ?? first;
+      expect(await decodedNumbers(segments, width, height)).toEqual(numbers);
+    }
+  }, 60_000);
+
+  test("is conforming by LL-HLS, HLS and DASH in every rendition", async () => {
+    const verdicts = await verdictsOf(`${platform.http}/live/main`, { seconds: 12, timing: false });
+    for (const { protocol, report, complaints } of verdicts) {
+      expect(`${protocol}: ${complaints.join("; ")}`).toBe(`${protocol}: `);
+      expect(report.renditions.map(({ kind }) => kind).sort()).toEqual(["audio", "video", "video", "video"]);
+    }
+  }, 40_000);
+
+  for (const { name } of PICTURES) {
+    test(`${name} is played by ffmpeg without an error`, async () => {
+      const args = ["-v", "error", "-xerror", "-i", addressOf(`${name}/index.m3u8`), "-t", "4", "-f", "null", "-"];
+      await using tool = startTool("ffmpeg", args);
+      expect(await within(30_000, "ffmpeg", tool.exited)).toBe(0);
+      expect(tool.output()).toBe("");
+    }, 40_000);
+  }
+});
+
+/** Waits until the page shows a picture of this height, and goes on showing it. */
+async function untilShown(page: Page, height: number): Promise<void> {
+  const since = await eventually(20_000, `${height} lines`, async () => {
+    const playback = await playbackOf(page);
+    return playback?.height === height ? playback : undefined;
+  });
+  await eventually(20_000, `a second of ${height} lines`, async () => {
+    const playback = await playbackOf(page);
+    return playback !== undefined && playback.currentTime > since.currentTime + 1 ? true : undefined;
+  });
+}
+
+describe("a viewer", () => {
+  test("switches between the encoder's pictures in hls.js without an error", async () => {
+    const page = await browser.page();
+    await page.goto(`${pages.origin}/hls.html?url=${encodeURIComponent(addressOf("index.m3u8"))}`);
+    await eventually(20_000, "playback", async () => ((await playbackOf(page))?.frames ?? 0) > 10 || undefined);
+    const pressure = measureCpuPressure();
+    for (const height of [480, 240, 360, 480]) {
+      await page.evaluate((wanted) => {
+        const { player } = window as unknown as { player: { levels: { height: number }[]; nextLevel: number } };
+        player.nextLevel = player.levels.findIndex((level) => level.height === wanted);
+      }, height);
+      await untilShown(page, height);
+    }
+    const { problems, stalls } = await page.evaluate(() => {
+      const { problems, stalls } = window as unknown as { problems: string[]; stalls: number };
+      return { problems, stalls };
+    });
+    // Encoder, server and browser share the processors: what a starved browser shows says nothing.
+    if (pressure() < PRESSURE_MAX) expect({ problems, stalls }).toEqual({ problems: [], stalls: 0 });
+    await page.close();
+  }, 120_000);
+
+  test("chooses from heights in the quality menu", async () => {
+    const page = await browser.page();
+    await page.goto(`${platform.http}/watch/main`);
+    await eventually(20_000, "playback", async () => ((await playbackOf(page))?.frames ?? 0) > 10 || undefined);
+    const button = page.getByRole("button", { name: /^Quality/ });
+    for (const height of [240, 480]) {
+      await page.mouse.move(300, 300);
+      await button.click();
+      const choices = await page.getByRole("menuitemradio").allTextContents();
+      expect(choices.map((choice) => choice.trim().replace(/^Auto.*/, "Auto"))).toEqual([
+        "Auto",
+        "480p",
+        "360p",
+        "240p",
+      ]);
+      await page.getByRole("menuitemradio", { name: `${height}p`, exact: true }).click();
+      await untilShown(page, height);
+    }
+    await page.close();
+  }, 60_000);
+});
