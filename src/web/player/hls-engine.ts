@@ -2,6 +2,7 @@ import type Hls from "hls.js";
 import type { Engine, EngineListener, Quality } from "./engine.ts";
 import { untilFirstPlaylist } from "./first-playlist.ts";
 import { HLS_CONFIG } from "./hls-config.ts";
+import { qualityLabels } from "./quality-label.ts";
 import { serverNowMs } from "./server-time.ts";
 
 type HlsClass = typeof Hls;
@@ -25,14 +26,6 @@ let loading: Promise<HlsClass> | undefined;
 export function loadHls(): Promise<HlsClass> {
   loading ??= import("hls.js").then((module) => module.default);
   return loading;
-}
-
-function label(level: { height: number; frameRate: number }, shownHeight: number): string {
-  // A playlist without a list of variants says nothing about the picture.
-  const height = level.height === 0 ? shownHeight : level.height;
-  if (height === 0) return "Sound only";
-  const rate = Math.round(level.frameRate) > 30 ? String(Math.round(level.frameRate)) : "";
-  return `${height}p${rate}`;
 }
 
 /** Plays through hls.js. A start is a fresh instance: nothing of a broken one is carried over. */
@@ -190,7 +183,9 @@ export class HlsEngine implements Engine {
   }
 
   qualities(): readonly Quality[] {
-    return (this.#hls?.levels ?? []).map((level, index) => ({ index, label: label(level, this.#video.videoHeight) }));
+    const { videoWidth, videoHeight } = this.#video;
+    const labels = qualityLabels(this.#hls?.levels ?? [], Math.min(videoWidth, videoHeight));
+    return labels.map((label, index) => ({ index, label }));
   }
 
   chosen(): number {
