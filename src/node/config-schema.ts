@@ -66,6 +66,10 @@ const transcode = z.strictObject({
   profile: choice(["realtime", "balanced", "quality"], {
     description: "What counts more when pictures are encoded: little delay and load, or quality.",
   }).default("realtime"),
+  coding: choice(["identical", "locked"], {
+    description:
+      "`identical`: every transcoder makes the same bytes. `locked`: one can take over from another at any picture, with bytes of its own; hardware encoders always do.",
+  }).default("identical"),
   redundancy: whole({
     min: 1,
     max: 2,
@@ -231,6 +235,7 @@ export interface Config {
   readonly transcode: {
     readonly ladder: string;
     readonly profile: "realtime" | "balanced" | "quality";
+    readonly coding: "identical" | "locked";
     readonly redundancy: number;
   };
   readonly limits: {

@@ -115,12 +115,12 @@ async function startParts(options: NodeOptions, closers: Closers, isReady: () =>
   closers.add("router", () => router.close());
   const control = await startControlPlane(options, store, router);
   const { catalogue } = control;
-  const { profile, redundancy } = config.transcode;
+  const { profile, coding, redundancy } = config.transcode;
   const ladder = parseLadder(config.transcode.ladder) ?? "off";
   const transcoder = await startTranscoder({
     ...around,
     directory: router,
-    settings: { ladder, encoding: { profile }, redundancy },
+    settings: { ladder, encoding: { profile, coding }, redundancy },
   });
   closers.add("transcoder", (deadlineMs) => transcoder.close({ deadlineMs }));
   const pictures = await startPictures({ ...around, directory: router });
