@@ -33,9 +33,9 @@ export function notOnAir(): Response {
   return plain(404, "this stream is not on air", ONE_SECOND, { "retry-after": "1" });
 }
 
-/** 404 for the still picture of a stream that has none, or none yet. */
-export function noPoster(): Response {
-  return plain(404, "there is no picture of this stream", ONE_SECOND);
+/** 404 for a picture that is not there: the stream has none, none yet, or it has left the live window. */
+export function noPicture(): Response {
+  return plain(404, "there is no such picture of this stream", ONE_SECOND);
 }
 
 /** 404 for a segment or part that does not exist yet. */

@@ -9,6 +9,8 @@ export type RequestKind =
   | "part"
   | "init"
   | "poster"
+  | "storyboard"
+  | "still"
   | "time"
   | "other";
 
@@ -24,6 +26,8 @@ export class EdgeMetrics {
     part: [],
     init: [],
     poster: [],
+    storyboard: [],
+    still: [],
     time: [],
     other: [],
   };

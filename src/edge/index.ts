@@ -7,9 +7,9 @@ import { badRequest, EXPOSED_HEADERS, methodNotAllowed, notFound, notOnAir, pref
 import { EdgeMetrics } from "./edge-metrics.ts";
 import { KEPT_BODIES_BYTES_MAX, KeptBodies } from "./kept-bodies.ts";
 import type { ParkedTally } from "./parked.ts";
-import type { PosterSource, ServedWindow, WindowSource } from "./ports.ts";
-import { POSTER_NAME, Posters } from "./posters.ts";
-import { LIVE_PREFIX, parsePath, pathStart, type RequestPath } from "./request-path.ts";
+import type { PictureSource, ServedWindow, WindowSource } from "./ports.ts";
+import { Pictures } from "./pictures.ts";
+import { LIVE_PREFIX, parsePath, parsePictureName, pathStart, type RequestPath } from "./request-path.ts";
 import { Responder } from "./responder.ts";
 import { ServedBroadcast, type Surroundings } from "./served-broadcast.ts";
 
@@ -27,6 +27,8 @@ const OVERLOAD_REPORT_MS = 1_000;
 /** Last element of the path of the clock that DASH players set theirs by: `/time`, and `/live/time` where a proxy passes on `/live/` only. */
 const CLOCK_NAME = "time";
 
+const NO_PICTURES: PictureSource = { poster: () => undefined, storyboard: () => undefined, still: () => undefined };
+
 /** Whether the path is `/time`, with or without a query. */
 function isClock(url: string, start: number): boolean {
   const end = start + 1 + CLOCK_NAME.length;
@@ -36,8 +38,8 @@ function isClock(url: string, start: number): boolean {
 /** What {@link startEdge} needs. */
 export interface EdgeOptions {
   readonly source: WindowSource;
-  /** Absent: no stream has a picture. */
-  readonly posters?: PosterSource;
+  /** Posters and the stills of storyboards. Absent: no stream has a picture. */
+  readonly posters?: PictureSource;
   readonly clock: Clock;
   readonly observer: Observer;
   readonly metrics: Metrics;
@@ -64,7 +66,7 @@ class RunningEdge implements Edge {
   readonly #options: EdgeOptions;
   readonly #around: Surroundings;
   readonly #tally: ParkedTally = { count: 0 };
-  readonly #posters: Posters;
+  readonly #pictures: Pictures;
   readonly #broadcasts = new Map<ServedWindow, ServedBroadcast>();
   readonly #removeViewerGauges = new Map<ServedWindow, () => void>();
   readonly #removeGauges: (() => void)[];
@@ -84,8 +86,7 @@ class RunningEdge implements Edge {
       parkedMax: options.limits?.parkedRequests ?? PARKED_REQUESTS_MAX,
       overloaded: (stream) => this.#overloaded(stream),
     };
-    const posters = options.posters ?? { poster: () => undefined };
-    this.#posters = new Posters(posters, new Responder(metrics, options.clock));
+    this.#pictures = new Pictures(options.posters ?? NO_PICTURES, new Responder(metrics, options.clock));
     const growing = (): number => [...this.#broadcasts.values()].reduce((sum, each) => sum + each.growing, 0);
     this.#removeGauges = [
       metrics.gauge("grandstand_edge_parked_requests", "Requests waiting for media.", () => this.#tally.count),
@@ -119,7 +120,8 @@ class RunningEdge implements Edge {
     const path = parsePath(url, start);
     if (path === undefined) return this.#other(badRequest("the path or the query is too long"));
     if (path.rest === "") return path.stream === CLOCK_NAME ? this.#time(isHead) : this.#other(notFound());
-    if (path.rest === POSTER_NAME) return this.#posters.answer(path.stream, request, isHead);
+    const picture = parsePictureName(path.rest);
+    if (picture !== undefined) return this.#pictures.answer(picture, path, request, isHead);
     const window = this.#choose(path);
     if (window === undefined) return this.#other(notOnAir());
     return this.#broadcast(window).answer({ request, path, isHead, context });

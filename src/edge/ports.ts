@@ -18,16 +18,38 @@ export interface WindowSource {
   windows(stream: string): readonly ServedWindow[];
 }
 
-/** A still picture of a stream. */
-export interface Poster {
+/** A picture of a stream. */
+export interface Picture {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly contentType: string;
   /** Another picture has another version. Letters, digits and dashes. */
   readonly version: string;
 }
 
+/** A small picture of a moment of a live window. Its version is the timeline's id, a segment number and a frame's number, with dashes between. */
+export interface Still extends Picture {
+  /** The moment, stream time in microseconds. */
+  readonly atMicros: number;
+  /** Pixels. */
+  readonly width: number;
+  readonly height: number;
+}
+
+/** The stills of a live window. */
+export interface StoryboardSnapshot {
+  readonly timelineId: string;
+  /** Where the manifest of the broadcast counts from, stream time in microseconds. */
+  readonly originMicros: number;
+  /** Oldest first, at least one. A still stands for the time up to the next one. */
+  readonly stills: readonly Still[];
+}
+
 /** Where the edge finds still pictures. */
-export interface PosterSource {
-  /** The newest one, the same object until there is a newer one; `undefined` while there is none. */
-  poster(stream: string): Poster | undefined;
+export interface PictureSource {
+  /** The newest picture of a stream, the same object until there is a newer one; `undefined` while there is none. */
+  poster(stream: string): Picture | undefined;
+  /** The stills of a stream, the same object until one comes or goes; `undefined` while there is none. */
+  storyboard(stream: string): StoryboardSnapshot | undefined;
+  /** One of the {@link storyboard}'s stills by its version. */
+  still(stream: string, version: string): Still | undefined;
 }

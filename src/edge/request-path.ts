@@ -46,3 +46,36 @@ export function parsePath(url: string, start: number): RequestPath | undefined {
   if (slash < 0 || slash >= end) return { stream: url.substring(from, end), rest: "", query };
   return { stream: url.substring(from, slash), rest: url.substring(slash + 1, end), query };
 }
+
+/** A still picture of a stream, or the list of them. */
+export type PictureName =
+  | { readonly kind: "poster" }
+  | { readonly kind: "storyboard"; readonly form: "vtt" | "json" }
+  | { readonly kind: "still"; readonly version: string };
+
+const STILL_PREFIX = "still-";
+const STILL_SUFFIX = ".webp";
+/** Timeline, segment and frame of the keyframe, decimal numbers without leading zeros: each still has one name only. */
+const STILL_VERSION = /^[0-9a-f]{16}-(?:0|[1-9][0-9]{0,14})-(?:0|[1-9][0-9]{0,8})$/;
+
+/** Name of a still by its version. */
+export function stillName(version: string): string {
+  return `${STILL_PREFIX}${version}${STILL_SUFFIX}`;
+}
+
+/** Reads everything after `/live/{stream}/` as the name of a picture; `undefined` when it is none. */
+export function parsePictureName(rest: string): PictureName | undefined {
+  switch (rest) {
+    case "poster.webp":
+      return { kind: "poster" };
+    case "storyboard.vtt":
+      return { kind: "storyboard", form: "vtt" };
+    case "storyboard.json":
+      return { kind: "storyboard", form: "json" };
+    default: {
+      if (!rest.startsWith(STILL_PREFIX) || !rest.endsWith(STILL_SUFFIX)) return undefined;
+      const version = rest.slice(STILL_PREFIX.length, -STILL_SUFFIX.length);
+      return STILL_VERSION.test(version) ? { kind: "still", version } : undefined;
+    }
+  }
+}

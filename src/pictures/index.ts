@@ -6,9 +6,11 @@ import type { Track, VideoConfig } from "#media/track.ts";
 import type { Observer } from "#observe/event.ts";
 import type { Counter, Metrics } from "#observe/metrics.ts";
 import type { Clock } from "#time/clock.ts";
-import { PictureProcess } from "./picture-process.ts";
-import { pictureSize } from "./picture-size.ts";
+import { ticksToMicros } from "#time/ticks.ts";
+import { type PictureOutcome, PictureProcess } from "./picture-process.ts";
+import { pictureSize, stillSize } from "./picture-size.ts";
 import { KEYFRAME_BYTES_MAX } from "./picture-wire.ts";
+import { type Picture, type Still, Storyboard, type StoryboardSnapshot } from "./storyboard.ts";
 
 /** A keyframe this long after the last picture makes the next one, milliseconds: every 5 s where keyframes come each second. */
 const PICTURE_EVERY_MS = 4500;
@@ -33,22 +35,20 @@ export interface PicturesOptions {
 /** Makes one picture at a time. */
 export type PictureMaker = Pick<PictureProcess, "make" | "stop">;
 
-/** What a stream looked like a moment ago. */
-export interface Poster {
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  readonly contentType: "image/webp";
-  /** Names the keyframe it was made of: another picture, another version. */
-  readonly version: string;
-}
-
-/** Keeps a small picture of every stream. */
+/** Keeps pictures of every stream: the newest one, and smaller ones of its live window. */
 export interface Pictures extends Role {
   /** The newest picture; the same object until there is a newer one. `undefined` while there is none. */
-  poster(stream: string): Poster | undefined;
+  poster(stream: string): Picture | undefined;
+  /** The stills of the newest broadcast's live window; the same object until one comes or goes. `undefined` while there is none. */
+  storyboard(stream: string): StoryboardSnapshot | undefined;
+  /** One still by its version, while it is in the storyboard. */
+  still(stream: string, version: string): Still | undefined;
 }
 
 interface Keyframe {
   readonly config: VideoConfig;
+  /** When it is shown, stream time in microseconds. */
+  readonly atMicros: number;
   readonly frame: Frame;
 }
 
@@ -56,7 +56,9 @@ interface Keyframe {
 interface Subject {
   readonly stream: string;
   readonly timelineId: string;
-  poster: Poster | undefined;
+  poster: Picture | undefined;
+  /** Of its live window, once the link has said hello. */
+  storyboard: Storyboard | undefined;
   /** The first picture track. */
   track: Track | undefined;
   /** The newest keyframe that waits for the worker; an older one that was not taken is given up. */
@@ -94,15 +96,26 @@ class RunningPictures implements Pictures {
     this.#process = options.process ?? new PictureProcess(clock, { lostIdle });
     this.#made = metrics.counter("grandstand_pictures_made_total", "Still pictures made of keyframes.");
     this.#failed = metrics.counter("grandstand_pictures_failed_total", "Keyframes that no still picture came of.");
-    this.#removeGauge = metrics.gauge("grandstand_pictures_kept_bytes", "Bytes of still pictures kept.", () =>
-      [...this.#subjects.values()].reduce((sum, { poster }) => sum + (poster?.bytes.byteLength ?? 0), 0),
-    );
+    this.#removeGauge = metrics.gauge("grandstand_pictures_kept_bytes", "Bytes of still pictures kept.", () => {
+      let sum = 0;
+      for (const { poster, storyboard } of this.#subjects.values())
+        sum += (poster?.bytes.byteLength ?? 0) + (storyboard?.sizeBytes ?? 0);
+      return sum;
+    });
     this.#stopListening = directory.onStarted((source) => this.#follow(source));
     for (const source of directory.broadcasts()) this.#follow(source);
   }
 
-  poster(stream: string): Poster | undefined {
+  poster(stream: string): Picture | undefined {
     return this.#subjects.get(stream)?.poster;
+  }
+
+  storyboard(stream: string): StoryboardSnapshot | undefined {
+    return this.#subjects.get(stream)?.storyboard?.snapshot();
+  }
+
+  still(stream: string, version: string): Still | undefined {
+    return this.#subjects.get(stream)?.storyboard?.find(version);
   }
 
   async close(): Promise<void> {
@@ -128,14 +141,14 @@ class RunningPictures implements Pictures {
 
   /** One broadcast from its start until its last picture is given up. */
   async #keep(source: LinkSource): Promise<void> {
-    const { clock, observer } = this.#options;
-    const { signal } = this.#abort;
+    const { observer } = this.#options;
     const { stream, timelineId } = source;
     const subject: Subject = {
       stream,
       timelineId,
       // The last broadcast's is better than none.
       poster: this.#subjects.get(stream)?.poster,
+      storyboard: undefined,
       track: undefined,
       waiting: undefined,
       dueMs: 0,
@@ -146,9 +159,9 @@ class RunningPictures implements Pictures {
     try {
       const isRemoved = await this.#read(source, subject);
       this.#leave(subject);
-      if (!isRemoved) await clock.sleep(KEPT_AFTER_END_MS, signal);
+      if (!isRemoved) await this.#outlast(subject);
     } catch (error) {
-      if (!signal.aborted) {
+      if (!this.#abort.signal.aborted) {
         const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
         observer.event("error", "pictures.failed", { stream, error: text }, `${stream} has no more pictures`);
       }
@@ -156,6 +169,16 @@ class RunningPictures implements Pictures {
       this.#leave(subject);
       if (this.#subjects.get(stream) === subject) this.#subjects.delete(stream);
     }
+  }
+
+  /** Keeps what there is after the end: the picture for a while, stills as long as the live window can be watched. */
+  async #outlast(subject: Subject): Promise<void> {
+    const { clock } = this.#options;
+    const { signal } = this.#abort;
+    await clock.sleep(KEPT_AFTER_END_MS, signal);
+    subject.poster = undefined;
+    const windowMs = (subject.storyboard?.windowMicros ?? 0) / 1000;
+    if (windowMs > KEPT_AFTER_END_MS) await clock.sleep(windowMs - KEPT_AFTER_END_MS, signal);
   }
 
   /** Reads a broadcast to its end; `true` when the stream was removed. */
@@ -183,16 +206,18 @@ class RunningPictures implements Pictures {
   }
 
   #take(record: LinkRecord, subject: Subject): void {
-    if (record.type === "hello" || record.type === "tracks") {
-      subject.track = record.tracks.find(({ config }) => config.kind === "video");
-      return;
-    }
-    if (record.type !== "frame") return;
-    const { frame } = record;
-    const config = subject.track?.config;
-    if (frame.track !== subject.track?.id || config?.kind !== "video" || (frame.flags & FrameFlag.KEY) === 0) return;
+    if (record.type === "hello") subject.storyboard ??= new Storyboard(record);
+    if (record.type === "hello" || record.type === "tracks") subject.track = videoOf(record.tracks);
+    else if (record.type === "cut") subject.storyboard?.advance(record.startMicros);
+    else if (record.type === "frame") this.#takeFrame(record.frame, subject);
+  }
+
+  #takeFrame(frame: Frame, subject: Subject): void {
+    const { track } = subject;
+    if (frame.track !== track?.id || track.config.kind !== "video" || (frame.flags & FrameFlag.KEY) === 0) return;
     if (frame.payload.byteLength > KEYFRAME_BYTES_MAX || this.#options.clock.nowMs() < subject.dueMs) return;
-    subject.waiting = { config, frame };
+    const atMicros = ticksToMicros(frame.dts + frame.ptsOffset, track.timescale);
+    subject.waiting = { config: track.config, atMicros, frame };
     if (!this.#isBusy) this.#track(this.#work());
   }
 
@@ -211,25 +236,34 @@ class RunningPictures implements Pictures {
     this.#isBusy = false;
   }
 
-  async #make(subject: Subject, { config, frame }: Keyframe): Promise<void> {
-    const { clock, observer } = this.#options;
-    const { stream, timelineId } = subject;
+  async #make(subject: Subject, keyframe: Keyframe): Promise<void> {
+    const { config, frame } = keyframe;
+    subject.dueMs = this.#options.clock.nowMs() + PICTURE_EVERY_MS;
     const { codec, record } = config;
-    subject.dueMs = clock.nowMs() + PICTURE_EVERY_MS;
     const job = { id: ++this.#jobs >>> 0, codec, record, keyframe: frame.payload, ...pictureSize(config) };
     const outcome = await this.#process.make(job);
+    if (outcome.kind === "picture") this.#keepPicture(subject, keyframe, outcome);
     // What the end of the broadcast, or ours, cut short is nobody's fault.
-    if (outcome.kind !== "picture" && (!this.#onAir.has(subject) || this.#abort.signal.aborted)) return;
-    if (outcome.kind === "picture") {
-      this.#made.add();
-      subject.isRefused = false;
-      const version = `${timelineId}-${frame.segment}-${frame.index}`;
-      subject.poster = { bytes: outcome.bytes, contentType: "image/webp", version };
-      return;
-    }
+    else if (this.#onAir.has(subject) && !this.#abort.signal.aborted) this.#tellFailure(subject, outcome);
+  }
+
+  #keepPicture(subject: Subject, keyframe: Keyframe, { bytes, still }: PictureOutcome & { kind: "picture" }): void {
+    const { config, frame, atMicros } = keyframe;
+    this.#made.add();
+    subject.isRefused = false;
+    const named = {
+      contentType: "image/webp",
+      version: `${subject.timelineId}-${frame.segment}-${frame.index}`,
+    } as const;
+    subject.poster = { bytes, ...named };
+    subject.storyboard?.add({ bytes: still, ...named, atMicros, ...stillSize(pictureSize(config)) });
+  }
+
+  #tellFailure(subject: Subject, { kind, why }: PictureOutcome & { kind: "lost" | "none" }): void {
+    const { clock, observer } = this.#options;
+    const { stream } = subject;
     this.#failed.add();
-    const { why } = outcome;
-    if (outcome.kind === "lost") {
+    if (kind === "lost") {
       subject.dueMs = clock.nowMs() + PAUSE_AFTER_LOSS_MS;
       observer.event("warn", "pictures.worker.lost", { stream, why }, LOST);
     } else if (!subject.isRefused) {
@@ -240,7 +274,12 @@ class RunningPictures implements Pictures {
   }
 }
 
-/** Starts the pictures: of every broadcast of the directory a small one is made of a keyframe about every five seconds. */
+/** The first picture track. */
+function videoOf(tracks: readonly Track[]): Track | undefined {
+  return tracks.find(({ config }) => config.kind === "video");
+}
+
+/** Starts the pictures: of every broadcast of the directory one is made of a keyframe about every five seconds, large and small. */
 export function startPictures(options: PicturesOptions): Promise<Pictures> {
   return Promise.try(() => new RunningPictures(options));
 }

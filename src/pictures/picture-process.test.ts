@@ -48,6 +48,7 @@ test(
       const outcome = await worker.make(jobOf(makeKeyframe(codec)));
       if (outcome.kind !== "picture") throw new Error(`${codec}: ${outcome.why}`);
       expect(looksLike(outcome.bytes).size).toBe("640x360");
+      expect(looksLike(outcome.still).size).toBe("160x90");
       expect(outcome.bytes.byteLength).toBeLessThan(30_000);
     }
   },

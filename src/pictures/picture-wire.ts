@@ -2,7 +2,8 @@
  * What the node and its picture worker say to each other: records behind their length, one answer to each job, in order.
  *
  *     job      u32 length │ u32 id │ u8 codec │ u16 width │ u16 height │ u32 record bytes │ decoder configuration record │ keyframe
- *     answer   u32 length │ u32 id │ u8 1: a picture, 2: none │ WebP, or why not in UTF-8
+ *     answer   u32 length │ u32 id │ u8 1: a picture │ u32 picture bytes │ WebP │ the same in small, WebP
+ *              u32 length │ u32 id │ u8 2: none      │ why not, in UTF-8
  */
 import { ByteReader } from "#bytes/reader.ts";
 import { RecordReader } from "#bytes/records.ts";
@@ -13,7 +14,7 @@ import { PICTURE_SIDE_MAX } from "./picture-size.ts";
 
 /** Largest keyframe that a picture is made of, bytes; one of 8K stays below. A larger one is passed over. */
 export const KEYFRAME_BYTES_MAX: number = 16 * 1024 * 1024;
-/** Largest picture a worker may answer with, bytes; with more it is taken for broken. */
+/** Largest picture with its small copy that a worker may answer with, bytes; with more it is taken for broken. */
 export const PICTURE_BYTES_MAX: number = 1024 * 1024;
 /** Room for a job's head and the configuration record, bytes. */
 const HEAD_BYTES_MAX = 70_000;
@@ -38,7 +39,13 @@ export interface PictureJob {
 
 /** What became of a job. */
 export type PictureAnswer =
-  | { readonly kind: "picture"; readonly id: number; readonly bytes: Uint8Array<ArrayBuffer> }
+  | {
+      readonly kind: "picture";
+      readonly id: number;
+      readonly bytes: Uint8Array<ArrayBuffer>;
+      /** The same in small, as `stillSize` says. */
+      readonly still: Uint8Array<ArrayBuffer>;
+    }
   | { readonly kind: "none"; readonly id: number; readonly why: string };
 
 /** Writes a job with its length. */
@@ -54,7 +61,8 @@ export function writePictureJob(job: PictureJob): Uint8Array {
 export function writePictureAnswer(answer: PictureAnswer): Uint8Array {
   const writer = new ByteWriter();
   writer.u32(0).u32(answer.id);
-  if (answer.kind === "picture") writer.u8(PICTURE).bytes(answer.bytes);
+  if (answer.kind === "picture")
+    writer.u8(PICTURE).u32(answer.bytes.byteLength).bytes(answer.bytes).bytes(answer.still);
   else writer.u8(NONE).text(answer.why);
   return finished(writer);
 }
@@ -103,10 +111,15 @@ function parseAnswer(bytes: Uint8Array): PictureAnswer {
   const id = reader.u32();
   const kind = reader.u8();
   if (kind === NONE) return { kind: "none", id, why: reader.text(reader.remaining) };
-  // Sliced: the picture is kept for long, the record it came in is not.
-  const picture = Uint8Array.from(reader.bytes(reader.remaining));
-  if (kind !== PICTURE || !isWebp(picture)) throw new ProtocolError("BYTES_INVALID", "a picture answer without a WebP");
-  return { kind: "picture", id, bytes: picture };
+  if (kind !== PICTURE) throw new ProtocolError("BYTES_INVALID", `a picture answer of the unknown kind ${kind}`);
+  const picture = parseWebp(reader.bytes(reader.u32()));
+  return { kind: "picture", id, bytes: picture, still: parseWebp(reader.bytes(reader.remaining)) };
+}
+
+function parseWebp(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  if (!isWebp(bytes)) throw new ProtocolError("BYTES_INVALID", "a picture answer without a WebP");
+  // Copied: the picture is kept for long, the record it came in is not.
+  return Uint8Array.from(bytes);
 }
 
 /** RFC 9649 §2.4: `RIFF`, the size of what follows, `WEBP`. */

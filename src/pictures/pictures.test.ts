@@ -12,6 +12,7 @@ import { type PictureMaker, type Pictures, startPictures } from "./index.ts";
 import { type CodedKeyframe, makeKeyframe } from "./keyframe-rig.ts";
 import { type PictureOutcome, PictureProcess } from "./picture-process.ts";
 import type { PictureJob } from "./picture-wire.ts";
+import type { Still } from "./storyboard.ts";
 
 const RED = makeKeyframe("avc", { size: "640x360", source: "color=red:" });
 const BLUE = makeKeyframe("avc", { size: "640x360", source: "color=blue:" });
@@ -26,7 +27,7 @@ interface Rig {
   readonly clock: SimulatedClock;
   readonly observer: RecordingObserver;
   readonly metrics: Metrics;
-  broadcast(stream: string): Broadcast;
+  broadcast(stream: string, options?: { readonly windowSeconds: number }): Broadcast;
 }
 
 /** A broadcast that a test feeds by hand. */
@@ -34,7 +35,7 @@ class Broadcast {
   readonly live: LiveBroadcast;
   #segment = 100;
 
-  constructor(stream: string, { config }: CodedKeyframe) {
+  constructor(stream: string, { config }: CodedKeyframe, windowSeconds: number) {
     const track = { id: 0, name: "source", timescale: VIDEO_TIMESCALE, config };
     this.live = new LiveBroadcast({
       type: "hello",
@@ -46,7 +47,7 @@ class Broadcast {
       segmentDurationMicros: 2_000_000,
       targetDurationSeconds: 2,
       partTargetMicros: 500_000,
-      windowMicros: 30_000_000,
+      windowMicros: windowSeconds * 1_000_000,
     });
   }
 
@@ -62,7 +63,7 @@ class Broadcast {
       periodStartMicros: 0,
       discontinuity: false,
     });
-    const frame = { track: 0, segment, dts: segment * 180_000, ptsOffset: 0, duration: 90_000 };
+    const frame = { track: 0, segment, dts: segment * 180_000, ptsOffset: 4500, duration: 90_000 };
     const flags = FrameFlag.KEY | FrameFlag.CUT | FrameFlag.INDEPENDENT;
     this.live.publish({ type: "frame", frame: { ...frame, index: 0, flags, payload } });
     const rest = { index: 1, dts: frame.dts + 90_000, flags: 0, payload: new Uint8Array(9) };
@@ -85,8 +86,8 @@ async function start(process: PictureMaker): Promise<Rig> {
     },
   };
   const pictures = await startPictures({ directory, clock, observer, metrics, process });
-  const broadcast = (stream: string): Broadcast => {
-    const made = new Broadcast(stream, RED);
+  const broadcast = (stream: string, { windowSeconds } = { windowSeconds: 30 }): Broadcast => {
+    const made = new Broadcast(stream, RED, windowSeconds);
     for (const listener of listeners) listener(made.live);
     return made;
   };
@@ -130,7 +131,7 @@ class SlowMaker implements PictureMaker {
   answer(outcome: { kind: "lost" | "none"; why: string } | { kind: "picture" }): void {
     const id = this.jobs.at(-1)?.id ?? 0;
     const bytes = Uint8Array.of(this.jobs.length);
-    this.#answer?.(outcome.kind === "picture" ? { kind: "picture", id, bytes } : { id, ...outcome });
+    this.#answer?.(outcome.kind === "picture" ? { kind: "picture", id, bytes, still: bytes } : { id, ...outcome });
   }
 }
 
@@ -181,6 +182,45 @@ test("the last picture stays for a minute after the end, and through the start o
   await clock.advance(60_000);
   await settle();
   expect(pictures.poster("main")).toBeUndefined();
+});
+
+test("the stills of the live window have the times of their keyframes, and outlive a broadcast as its window does", async () => {
+  const maker = new SlowMaker();
+  const { pictures, clock, broadcast } = await start(maker);
+  const main = broadcast("main", { windowSeconds: 90 });
+  expect(pictures.storyboard("main")).toBeUndefined();
+  for (let i = 0; i < 40; i++) {
+    main.segment(RED);
+    await settle();
+    if (i % 3 === 0) maker.answer({ kind: "picture" });
+    await settle();
+    await clock.advance(2000);
+  }
+  const { timelineId, originMicros, stills = [] } = pictures.storyboard("main") ?? {};
+  expect([timelineId, originMicros]).toEqual(["main-timeline", 0]);
+  expect(stills.map(({ version }) => version)).toEqual(
+    Array.from({ length: 14 }, (_, i) => `main-timeline-${100 + 3 * i}-0`),
+  );
+  // Shown a twentieth of a second after their decode time.
+  expect(stills.map(({ atMicros }) => atMicros)).toEqual(
+    Array.from({ length: 14 }, (_, i) => (100 + 3 * i) * 2_000_000 + 50_000),
+  );
+  expect(stills[0]).toMatchObject({ contentType: "image/webp", width: 160, height: 90, bytes: Uint8Array.of(1) });
+  expect(pictures.still("main", "main-timeline-103-0")).toBe(stills[1] as Still);
+  for (const version of ["main-timeline-104-0", "", "__proto__"])
+    expect(pictures.still("main", version)).toBeUndefined();
+  expect(pictures.still("other", "main-timeline-103-0")).toBeUndefined();
+  for (let i = 0; i < 10; i++) main.segment(RED);
+  await settle();
+  expect(pictures.storyboard("main")?.stills[0]?.version).toBe("main-timeline-103-0");
+  main.end("stopped");
+  await settle();
+  await clock.advance(89_000);
+  expect(pictures.poster("main")).toBeUndefined();
+  expect(pictures.storyboard("main")?.stills.length).toBe(13);
+  await clock.advance(1000);
+  await settle();
+  expect(pictures.storyboard("main")).toBeUndefined();
 });
 
 test("a stream that is removed takes its picture with it", async () => {

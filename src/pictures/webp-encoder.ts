@@ -8,14 +8,22 @@ import {
 } from "node-av/constants";
 import { Codec, CodecContext, FFmpegError, Frame, Packet, Rational, SoftwareScaleContext } from "node-av/lib";
 import { Fault } from "#faults/fault.ts";
+import { type PictureSize, stillSize } from "./picture-size.ts";
 
 /** WebP's quality, of 100: about 25 kB for a busy picture. */
 const QUALITY = "68";
 /** libwebp's effort, of 6: more costs twice the time for a few bytes. */
 const EFFORT = "2";
 
+/** A picture in two sizes. */
+export interface Webps {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** The same in small. */
+  readonly still: Uint8Array<ArrayBuffer>;
+}
+
 /** A picture in another size, as red, green and blue: WebP knows one kind of luma and chroma, broadcasts have several. The caller frees it. */
-function scaled(picture: Frame, width: number, height: number): Frame {
+function scaled(picture: Frame, { width, height }: PictureSize): Frame {
   const made = new Frame();
   made.alloc();
   made.format = AV_PIX_FMT_BGRA;
@@ -36,18 +44,32 @@ function scaled(picture: Frame, width: number, height: number): Frame {
   return made;
 }
 
-/** Scales a decoded picture and gives it as WebP. @throws FFmpegError, Fault `CODEC_UNSUPPORTED` without libwebp. */
-export async function encodeWebp(picture: Frame, width: number, height: number): Promise<Uint8Array<ArrayBuffer>> {
+/** Scales a decoded picture and gives it as WebP, and once more in small. @throws FFmpegError, Fault `CODEC_UNSUPPORTED` without libwebp. */
+export async function encodeWebps(picture: Frame, size: PictureSize): Promise<Webps> {
+  const frame = scaled(picture, size);
+  try {
+    // Of the scaled one: a twentieth of the samples that the decoded one has.
+    const small = scaled(frame, stillSize(size));
+    try {
+      return { bytes: await encode(frame), still: await encode(small) };
+    } finally {
+      small.free();
+    }
+  } finally {
+    frame.free();
+  }
+}
+
+async function encode(frame: Frame): Promise<Uint8Array<ArrayBuffer>> {
   const codec = Codec.findEncoderByName("libwebp" as FFVideoEncoder);
   if (codec === null) throw new Fault("CODEC_UNSUPPORTED", "the encoder libwebp is missing");
-  const frame = scaled(picture, width, height);
   const context = new CodecContext();
   const packet = new Packet();
   packet.alloc();
   try {
     context.allocContext3(codec);
-    context.width = width;
-    context.height = height;
+    context.width = frame.width;
+    context.height = frame.height;
     context.pixelFormat = AV_PIX_FMT_BGRA;
     context.timeBase = new Rational(1, 1);
     context.threadCount = 1;
@@ -60,7 +82,6 @@ export async function encodeWebp(picture: Frame, width: number, height: number):
     FFmpegError.throwIfError(context.receivePacketSync(packet), "take an encoded picture");
     return Uint8Array.from(packet.data ?? new Uint8Array(0));
   } finally {
-    frame.free();
     packet.free();
     context.freeContext();
   }

@@ -8,7 +8,7 @@ import { AV_LOG_FATAL } from "node-av/constants";
 import { Log } from "node-av/lib";
 import { decodeKeyframe } from "./keyframe-decoder.ts";
 import { type PictureAnswer, type PictureJob, PictureJobReader, writePictureAnswer } from "./picture-wire.ts";
-import { encodeWebp } from "./webp-encoder.ts";
+import { encodeWebps } from "./webp-encoder.ts";
 
 /** Everything else goes before pictures. */
 const NICENESS = 15;
@@ -18,7 +18,7 @@ async function make({ id, codec, record, keyframe, width, height }: PictureJob):
     const picture = await decodeKeyframe(codec, record, keyframe);
     if (picture === undefined) return { kind: "none", id, why: "the keyframe gives no picture" };
     try {
-      return { kind: "picture", id, bytes: await encodeWebp(picture, width, height) };
+      return { kind: "picture", id, ...(await encodeWebps(picture, { width, height })) };
     } finally {
       picture.free();
     }
