@@ -40,8 +40,8 @@ test("video with one sound", () => {
   const { bandwidth, averageBandwidth } = rates(window);
   expect(renderMultivariantPlaylist(window)).toBe(`#EXTM3U
 #EXT-X-VERSION:4
-#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="audio",NAME="audio",DEFAULT=YES,AUTOSELECT=YES,CHANNELS="2",URI="audio/index.m3u8"
-#EXT-X-STREAM-INF:BANDWIDTH=${bandwidth},AVERAGE-BANDWIDTH=${averageBandwidth},CODECS="avc1.64001f,mp4a.40.2",RESOLUTION=1280x720,FRAME-RATE=29.970,VIDEO-RANGE=SDR,AUDIO="audio"
+#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="audio",NAME="audio",DEFAULT=YES,AUTOSELECT=YES,CHANNELS="2",STABLE-RENDITION-ID="audio",URI="audio/index.m3u8"
+#EXT-X-STREAM-INF:BANDWIDTH=${bandwidth},AVERAGE-BANDWIDTH=${averageBandwidth},SCORE=1,CODECS="avc1.64001f,mp4a.40.2",RESOLUTION=1280x720,FRAME-RATE=29.970,VIDEO-RANGE=SDR,AUDIO="audio",STABLE-VARIANT-ID="source"
 source/index.m3u8
 `);
   const measured = peak(window, "source") + peak(window, "audio");
@@ -86,7 +86,7 @@ function average(window: BroadcastWindow, name: string): number {
 test("sound alone, and picture alone", () => {
   const sound = renderMultivariantPlaylist(windowOf({ segmentCount: 3, tracks: [TEST_AUDIO] }));
   expect(sound).toMatch(
-    /^#EXTM3U\n#EXT-X-VERSION:4\n#EXT-X-INDEPENDENT-SEGMENTS\n#EXT-X-STREAM-INF:BANDWIDTH=\d+,AVERAGE-BANDWIDTH=\d+,CODECS="mp4a\.40\.2"\naudio\/index\.m3u8\n$/,
+    /^#EXTM3U\n#EXT-X-VERSION:4\n#EXT-X-INDEPENDENT-SEGMENTS\n#EXT-X-STREAM-INF:BANDWIDTH=\d+,AVERAGE-BANDWIDTH=\d+,SCORE=1,CODECS="mp4a\.40\.2",STABLE-VARIANT-ID="audio"\naudio\/index\.m3u8\n$/,
   );
   const picture = renderMultivariantPlaylist(windowOf({ segmentCount: 3, tracks: [TEST_VIDEO] }));
   expect(picture).not.toContain("AUDIO");

@@ -1,45 +1,19 @@
-import type { AudioConfig, Track } from "#media/track.ts";
+import type { VideoConfig } from "#media/track.ts";
 import { type Bandwidth, declaredBandwidth } from "#packaging/bandwidth.ts";
 import { measuredFrameRate } from "#packaging/frame-rate.ts";
 import { listedSegments, listsMedia } from "#packaging/listed-segments.ts";
 import { endMicros } from "#packaging/segment-time.ts";
 import type { WindowSnapshot, WindowTrack } from "#packaging/window.ts";
 import { MICROS_PER_SECOND } from "#time/ticks.ts";
-import { renderAudioRendition } from "./media-rendition.ts";
-import { renderVariantStream } from "./variant-stream.ts";
+import { type AudioGroup, type AudioGroups, audioGroups, renderAudioGroup } from "./audio-group.ts";
+import { renderVariantStream, type VariantStream } from "./variant-stream.ts";
 
 /** `EXT-X-MEDIA` is understood from version 4 on; nothing here needs more. RFC 8216bis §8. */
 const VERSION = 4;
 
-/** Audio tracks of one codec: what a variant's `AUDIO` names. */
-interface AudioGroup {
-  readonly id: string;
-  readonly members: readonly WindowTrack[];
-  readonly codecs: readonly string[];
-  readonly bandwidth: Bandwidth;
-}
-
-function worst(bandwidths: readonly Bandwidth[]): Bandwidth {
-  return {
-    peak: Math.max(0, ...bandwidths.map((b) => b.peak)),
-    average: Math.max(0, ...bandwidths.map((b) => b.average)),
-  };
-}
-
-/** One group per codec, in the order of the tracks, so that a player that lacks a codec finds a variant without it. */
-function audioGroups(audio: readonly WindowTrack[], targetDurationSeconds: number): AudioGroup[] {
-  const byCodec = new Map<string, WindowTrack[]>();
-  for (const track of audio) {
-    const codec = (track.track.config as AudioConfig).codec;
-    byCodec.set(codec, [...(byCodec.get(codec) ?? []), track]);
-  }
-  return [...byCodec].map(([codec, members]) => ({
-    id: byCodec.size === 1 ? "audio" : `audio-${codec}`,
-    members,
-    codecs: members.map((member) => member.track.config.codecs),
-    bandwidth: worst(members.map((member) => declaredBandwidth(listedSegments(member), targetDurationSeconds))),
-  }));
-}
+/** A picture smaller than this in either respect takes the smaller sound: displayed lines, and bits per second. */
+const SMALL_PICTURE_LINES = 360;
+const SMALL_PICTURE_BITS_PER_SECOND = 1_000_000;
 
 function hasPicture(track: WindowTrack): boolean {
   return track.track.config.kind === "video";
@@ -69,69 +43,97 @@ function offeredVideo(video: readonly WindowTrack[], targetDurationSeconds: numb
   return independent.length > 0 ? independent : video;
 }
 
-function renderGroup(group: AudioGroup): string {
-  return group.members
-    .map((member, index) =>
-      renderAudioRendition({
-        groupId: group.id,
-        track: member.track as Track & { config: AudioConfig },
-        isDefault: index === 0,
-      }),
-    )
+/** Whether the sound is a share of the variant worth saving. Of a picture that stands upright the width counts. */
+function isSmall({ width, height }: VideoConfig, { peak }: Bandwidth): boolean {
+  return Math.min(width, height) <= SMALL_PICTURE_LINES || peak < SMALL_PICTURE_BITS_PER_SECOND;
+}
+
+function withSound(picture: VariantStream, group: AudioGroup): VariantStream {
+  return {
+    ...picture,
+    bandwidth: picture.bandwidth + group.bandwidth.peak,
+    averageBandwidth: picture.averageBandwidth + group.bandwidth.average,
+    codecs: [...picture.codecs, ...group.codecs],
+    audioGroup: group.id,
+  };
+}
+
+/** The variants with a picture: each with the sound that suits it, in every codec there is. What a simple player begins with has the best sound. */
+function videoVariants(
+  video: readonly WindowTrack[],
+  groups: readonly AudioGroups[],
+  targetDurationSeconds: number,
+): VariantStream[] {
+  return video.flatMap((track, index) => {
+    const { config, name } = track.track;
+    if (config.kind !== "video") return [];
+    const listed = listedSegments(track);
+    const own = declaredBandwidth(listed, targetDurationSeconds);
+    const frameRate = measuredFrameRate(listed);
+    const picture: VariantStream = {
+      trackName: name,
+      bandwidth: own.peak,
+      averageBandwidth: own.average,
+      codecs: [config.codecs],
+      video: config,
+      ...(frameRate === undefined ? {} : { frameRate }),
+    };
+    if (groups.length === 0) return [picture];
+    const takesLow = index > 0 && isSmall(config, own);
+    return groups.map(({ best, low }) => withSound(picture, takesLow ? (low ?? best) : best));
+  });
+}
+
+/** A group's sounds as a variant without a picture: its address is the first one's. */
+function soundInGroup({ id, members, bandwidth, codecs }: AudioGroup): VariantStream {
+  const { peak, average } = bandwidth;
+  return { trackName: members[0].track.name, bandwidth: peak, averageBandwidth: average, codecs, audioGroup: id };
+}
+
+/** The same where there are no pictures: a single sound needs no group. */
+function soundAlone(group: AudioGroup): VariantStream {
+  const { audioGroup, ...variant } = soundInGroup(group);
+  return group.members.length > 1 && audioGroup !== undefined ? { ...variant, audioGroup } : variant;
+}
+
+/** The variants from the most to the least desirable: the picture that is listed first, others by bandwidth, sound alone. Equals stay in order. */
+function byDesirability(variants: readonly VariantStream[]): VariantStream[] {
+  const source = variants[0]?.trackName;
+  const worth = ({ trackName, video, bandwidth }: VariantStream): number =>
+    trackName === source ? Number.MAX_SAFE_INTEGER : video === undefined ? -1 : bandwidth;
+  return [...variants].sort((a, b) => worth(b) - worth(a));
+}
+
+/** The groups a playlist of these variants needs: the best ones first, since simple players take the first rendition they read. */
+function renderGroups(groups: readonly AudioGroups[], variants: readonly VariantStream[]): string {
+  const named = new Set(variants.map(({ audioGroup }) => audioGroup));
+  return [...groups.map(({ best }) => best), ...groups.flatMap(({ low }) => low ?? [])]
+    .filter(({ id }) => named.has(id))
+    .map(renderAudioGroup)
     .join("");
 }
 
-function renderVideoVariant(track: WindowTrack, group: AudioGroup | undefined, targetDurationSeconds: number): string {
-  const { config, name } = track.track;
-  if (config.kind !== "video") return "";
-  const listed = listedSegments(track);
-  const own = declaredBandwidth(listed, targetDurationSeconds);
-  const frameRate = measuredFrameRate(listed);
-  return renderVariantStream({
-    trackName: name,
-    bandwidth: own.peak + (group?.bandwidth.peak ?? 0),
-    averageBandwidth: own.average + (group?.bandwidth.average ?? 0),
-    codecs: [config.codecs, ...(group?.codecs ?? [])],
-    video: config,
-    ...(frameRate === undefined ? {} : { frameRate }),
-    ...(group === undefined ? {} : { audioGroup: group.id }),
-  });
-}
-
-function renderAudioOnlyVariant(group: AudioGroup): string {
-  const [first] = group.members;
-  if (first === undefined) return "";
-  return renderVariantStream({
-    trackName: first.track.name,
-    bandwidth: group.bandwidth.peak,
-    averageBandwidth: group.bandwidth.average,
-    codecs: group.codecs,
-    ...(group.members.length > 1 ? { audioGroup: group.id } : {}),
-  });
-}
-
 /**
- * The multivariant playlist: video variants in the order of the tracks, each with every audio group; audio alone where there is no video.
- * `BANDWIDTH` is the peak of what plays together at worst, measured from the listed segments with headroom. RFC 8216bis §4.4.6.
+ * The multivariant playlist: video variants in the order of the tracks, and last, where the sound is there in a small version, that one alone;
+ * without video every version of the sound. `BANDWIDTH` is the peak of what plays together at worst, measured from the listed segments with
+ * headroom. RFC 8216bis §4.4.6.
  */
 export function renderMultivariantPlaylist(window: WindowSnapshot): string {
   const { targetDurationSeconds } = window.parameters;
   const tracks = offeredTracks(window);
   const video = offeredVideo(tracks.filter(hasPicture), targetDurationSeconds);
-  const groups = audioGroups(
-    tracks.filter((track) => !hasPicture(track)),
-    targetDurationSeconds,
-  );
+  const audio = tracks.filter((track) => !hasPicture(track));
+  const groups = audioGroups(audio, window.tracks, targetDurationSeconds);
   let text = `#EXTM3U\n#EXT-X-VERSION:${VERSION}\n`;
   // Players read this once: only what can never turn false may be claimed, and a picture's next segment may need the one before.
   if (!tracks.some(hasPicture)) text += "#EXT-X-INDEPENDENT-SEGMENTS\n";
-  for (const group of groups) {
-    if (video.length > 0 || group.members.length > 1) text += renderGroup(group);
-  }
-  if (video.length === 0) return text + groups.map(renderAudioOnlyVariant).join("");
-  const perVariant: readonly (AudioGroup | undefined)[] = groups.length > 0 ? groups : [undefined];
-  for (const track of video) {
-    for (const group of perVariant) text += renderVideoVariant(track, group, targetDurationSeconds);
-  }
-  return text;
+  const low = groups.flatMap((pair) => pair.low ?? []);
+  const variants =
+    video.length > 0
+      ? [...videoVariants(video, groups, targetDurationSeconds), ...low.slice(0, 1).map(soundInGroup)]
+      : groups.flatMap((pair) => (pair.low === undefined ? [pair.best] : [pair.best, pair.low])).map(soundAlone);
+  const desirable = byDesirability(variants);
+  const scoreOf = (variant: VariantStream): number => variants.length - desirable.indexOf(variant);
+  text += renderGroups(groups, variants);
+  return text + variants.map((variant) => renderVariantStream(variant, scoreOf(variant))).join("");
 }

@@ -30,14 +30,17 @@ function resolution(video: VideoConfig): string {
   return `${Math.round((video.width * num) / den)}x${video.height}`;
 }
 
-/** `EXT-X-STREAM-INF` and its address. RFC 8216bis §4.4.6.2. */
-export function renderVariantStream(variant: VariantStream): string {
+/**
+ * `EXT-X-STREAM-INF` and its address; `score` above 0, the higher the better. The track's name identifies the variant for machines, on every node
+ * alike. There is no `NAME`: the tag has no such attribute, so validators complain of it, and players name a variant by its height. RFC 8216bis §4.4.6.2.
+ */
+export function renderVariantStream(variant: VariantStream, score: number): string {
   const { video, frameRate, audioGroup } = variant;
   let text = `#EXT-X-STREAM-INF:BANDWIDTH=${variant.bandwidth},AVERAGE-BANDWIDTH=${variant.averageBandwidth}`;
-  text += `,CODECS="${[...new Set(variant.codecs)].join(",")}"`;
+  text += `,SCORE=${score},CODECS="${[...new Set(variant.codecs)].join(",")}"`;
   if (video !== undefined) text += `,RESOLUTION=${resolution(video)}`;
   if (frameRate !== undefined) text += `,FRAME-RATE=${(frameRate.num / frameRate.den).toFixed(3)}`;
   if (video !== undefined) text += `,VIDEO-RANGE=${videoRange(video)}`;
   if (audioGroup !== undefined) text += `,AUDIO="${audioGroup}"`;
-  return `${text}\n${variant.trackName}/${MEDIA_PLAYLIST_NAME}\n`;
+  return `${text},STABLE-VARIANT-ID="${variant.trackName}"\n${variant.trackName}/${MEDIA_PLAYLIST_NAME}\n`;
 }
