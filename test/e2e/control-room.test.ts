@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { Page } from "playwright-core";
+import type { AdminStream } from "#web/wire.ts";
 import { type Browser, startBrowser, VIEWPORTS } from "./browser.ts";
 import { eventually } from "./deadline.ts";
 import { auditAccess, auditContrast, type Findings, listenForComplaints } from "./page-audit.ts";
@@ -94,6 +95,48 @@ describe("the control room", () => {
     // A stream of the configuration file is changed there.
     await page.locator(".list-row").click();
     expect(await page.getByRole("button", { name: "Remove" }).isDisabled()).toBe(true);
+    expect(complaints).toEqual([]);
+  }, 60_000);
+
+  test("changes a stream's title, latency, segment length and ladder, and gives them back to the platform", async () => {
+    const headers = { authorization: `Bearer ${platform.adminToken}`, "content-type": "application/json" };
+    const address = `${platform.http}/api/v1/streams`;
+    const body = JSON.stringify({ name: "final", settings: { graceSeconds: 9 } });
+    expect((await fetch(address, { method: "POST", headers, body })).status).toBe(201);
+    await page.goto(`${platform.http}/admin#final`);
+    const setting = (label: string) => page.locator(".setting", { hasText: label });
+    const dialog = page.getByRole("dialog", { name: "Settings of final" });
+    const change = async (): Promise<void> => page.getByRole("button", { name: "Change" }).click();
+    const save = async (): Promise<void> => dialog.getByRole("button", { name: "Save" }).click();
+    const kept = async (): Promise<unknown> => {
+      const { title, settings } = (await (await fetch(`${address}/final`, { headers })).json()) as AdminStream;
+      return { title, ...settings };
+    };
+    await change();
+    await dialog.getByLabel("Title").fill("Cup final");
+    await dialog.getByLabel("Latency").selectOption("low");
+    await dialog.getByLabel("Segment length").fill("4");
+    await dialog.getByLabel("Ladder").selectOption("own");
+    await dialog.getByLabel("Rungs").fill("480:900k, fast");
+    await save();
+    expect(await dialog.getByRole("alert").innerText()).toStartWith('Ladder = "480:900k, fast" is not allowed: off, ');
+    await dialog.getByLabel("Rungs").fill("480:900k, 360");
+    await save();
+    await dialog.waitFor({ state: "detached" });
+    expect(await setting("Ladder").innerText()).toMatch(/480p at 900 kbit\/s, 360p\s+this stream's own/);
+    expect(await setting("Latency").innerText()).toContain("parts of 1000 ms");
+    const own = { title: "Cup final", latency: "low", segmentSeconds: 4, graceSeconds: 9, ladder: "480:900k, 360" };
+    expect(await kept()).toEqual(own);
+    await change();
+    expect(await dialog.getByLabel("Rungs").inputValue()).toBe("480:900k, 360");
+    for (const label of ["Latency", "Ladder"]) await dialog.getByLabel(label).selectOption("platform");
+    await dialog.getByLabel("Segment length").fill("");
+    expect([...(await auditAccess(page)), ...(await auditContrast(page))]).toEqual([]);
+    await save();
+    await dialog.waitFor({ state: "detached" });
+    expect(await setting("Segments").innerText()).toMatch(/2 s\s+as the platform/);
+    expect(await kept()).toEqual({ title: "Cup final", graceSeconds: 9 });
+    expect((await fetch(`${address}/final`, { method: "DELETE", headers })).status).toBe(204);
     expect(complaints).toEqual([]);
   }, 60_000);
 

@@ -1,4 +1,4 @@
-import type { AdminStream, AdminStreamsAnswer, NewKeyAnswer, Problem } from "#web/wire.ts";
+import type { AdminStream, AdminStreamsAnswer, EffectiveSettings, NewKeyAnswer, Problem } from "#web/wire.ts";
 
 /** An answer that says no, in the server's words. */
 export class RefusedError extends Error {
@@ -12,6 +12,14 @@ export class RefusedError extends Error {
     this.hint = problem.hint;
   }
 }
+
+/** What of a stream is to change: what is absent stays, `null` gives a setting back to the platform. */
+export interface StreamChange {
+  readonly title?: string;
+  readonly settings?: { readonly [Name in keyof EffectiveSettings]?: EffectiveSettings[Name] | string | null };
+}
+
+const JSON_TYPE = { "content-type": "application/json" };
 
 async function ask<Answer>(path: string, init: RequestInit = {}): Promise<Answer> {
   const answer = await fetch(`/api/v1/streams${path}`, { cache: "no-store", ...init });
@@ -30,7 +38,9 @@ export const api = {
   list: (): Promise<AdminStreamsAnswer> => ask(""),
   get: (name: string): Promise<AdminStream> => ask(one(name)),
   add: (stream: { name: string; title: string }): Promise<NewKeyAnswer> =>
-    ask("", { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(stream) }),
+    ask("", { method: "POST", headers: JSON_TYPE, body: JSON.stringify(stream) }),
+  change: (name: string, change: StreamChange): Promise<AdminStream> =>
+    ask(one(name), { method: "PATCH", headers: JSON_TYPE, body: JSON.stringify(change) }),
   rotateKey: (name: string): Promise<NewKeyAnswer> => ask(`${one(name)}/rotate-key`, { method: "POST" }),
   remove: (name: string): Promise<void> => ask(one(name), { method: "DELETE" }),
 };

@@ -7,6 +7,7 @@ import { api } from "./api.ts";
 import { Health } from "./health.tsx";
 import { Confirm, CopyField } from "./key-dialogs.tsx";
 import type { Room } from "./room.ts";
+import { Settings } from "./settings.tsx";
 
 /** How to connect an encoder to a stream that is off air. */
 function Connect({ room, stream }: { room: Room; stream: AdminStream }): JSX.Element {
@@ -94,6 +95,7 @@ export function Detail({ room, stream, onKey }: DetailProps): JSX.Element {
       </header>
       {health !== null && <Health health={health} nowMs={room.nowMs.value} />}
       <Connect room={room} stream={stream} />
+      <Settings room={room} stream={stream} />
       {asked.value === "rotate" && (
         <Confirm
           title={`New key for ${name}`}

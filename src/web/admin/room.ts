@@ -1,5 +1,5 @@
 import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
-import type { AdminStream, AdminStreamsAnswer } from "#web/wire.ts";
+import type { AdminStream, AdminStreamsAnswer, EffectiveSettings } from "#web/wire.ts";
 import { api, RefusedError } from "./api.ts";
 
 /** How often the figures are read while the page is looked at, milliseconds. */
@@ -9,6 +9,8 @@ const READ_EVERY_MS = 1_000;
 export class Room {
   readonly streams: Signal<readonly AdminStream[]>;
   readonly ingest: Signal<readonly string[]>;
+  /** What streams use that decide nothing for themselves. */
+  readonly platformSettings: Signal<EffectiveSettings>;
   /** Name of the stream looked at, from the address's fragment. */
   readonly chosen: Signal<string> = signal("");
   /** The stream looked at, with its histories. */
@@ -25,6 +27,7 @@ export class Room {
   constructor(answer: AdminStreamsAnswer) {
     this.streams = signal(answer.streams);
     this.ingest = signal(answer.ingest.urls);
+    this.platformSettings = signal(answer.platformSettings);
     this.#readFragment();
     window.addEventListener("hashchange", () => {
       this.#readFragment();
@@ -57,6 +60,7 @@ export class Room {
       batch(() => {
         this.streams.value = list.streams;
         this.ingest.value = list.ingest.urls;
+        this.platformSettings.value = list.platformSettings;
         this.detail.value = detail;
         this.isCut.value = false;
         this.nowMs.value = Date.now();
