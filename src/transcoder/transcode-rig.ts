@@ -3,14 +3,15 @@ import { spawnSync } from "node:child_process";
 import type { Coding } from "#codecs/encoding.ts";
 import type { Fault } from "#faults/fault.ts";
 import { av1ConfigOf, splitObus, withoutTransportObus } from "#media/codecs/av1.ts";
-import { parseAvcConfig, readAvcRecord } from "#media/codecs/avc.ts";
+import { parseAvcConfig } from "#media/codecs/avc.ts";
 import { parseHevcConfig } from "#media/codecs/hevc.ts";
-import { joinLengthPrefixed, splitAnnexB, splitLengthPrefixed } from "#media/codecs/nal.ts";
+import { joinLengthPrefixed, splitAnnexB } from "#media/codecs/nal.ts";
 import { type Frame, FrameFlag } from "#media/frame.ts";
 import { VIDEO_TIMESCALE, type VideoConfig } from "#media/track.ts";
 import type { Clock } from "#time/clock.ts";
 import { systemClock } from "#time/system-clock.ts";
 import type { Rung } from "./rung.ts";
+import { hashesOf } from "./rung-rig.ts";
 import { type RungFrame, TranscodeProcess } from "./transcode-process.ts";
 
 /** A source as the link gives it. */
@@ -225,14 +226,9 @@ export class Run {
 
   /** Decodes a rung with ffmpeg: what it complains about, and the hashes of the pictures it gave. */
   decode(rung: number): { errors: string; pictures: string[] } {
-    const { sps, pps } = readAvcRecord(this.configs[rung]?.record ?? new Uint8Array(0));
-    const units = [...sps, ...pps, ...(this.frames[rung] ?? []).flatMap(({ payload }) => splitLengthPrefixed(payload))];
-    const input = Buffer.concat(units.flatMap((unit) => [Uint8Array.of(0, 0, 0, 1), unit]));
-    const args = ["-v", "error", "-f", "h264", "-i", "pipe:0", "-fps_mode", "passthrough", "-f", "framemd5", "-"];
-    const { stdout, stderr } = spawnSync("ffmpeg", args, { input, maxBuffer: 1 << 28 });
-    const lines = stdout.toString().split("\n");
-    const pictures = lines.filter((line) => line !== "" && !line.startsWith("#"));
-    return { errors: stderr.toString(), pictures: pictures.map((line) => line.split(",").at(-1)?.trim() ?? "") };
+    const config = this.configs[rung];
+    const payloads = (this.frames[rung] ?? []).map(({ payload }) => payload);
+    return config === undefined ? { errors: "no configuration", pictures: [] } : hashesOf(config, payloads);
   }
 
   #happened(): void {
