@@ -123,7 +123,7 @@ function settingsText({ title, effectiveSettings }: ListedStream): string {
 
 const set = define(
   "set",
-  `change a stream; settings hold from its next broadcast on, ${PLATFORM_WORD} gives one back to the platform`,
+  `change a stream; settings hold from its next broadcast on, the value "${PLATFORM_WORD}" gives one back`,
   { ...NAME, ...TITLE, ...SETTINGS },
   (given) => {
     const title = textFlag(given, "title");
