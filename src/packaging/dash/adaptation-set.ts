@@ -1,43 +1,80 @@
+import type { Track } from "#media/track.ts";
 import type { WindowSnapshot } from "#packaging/window.ts";
 import { xmlAttributes } from "./attribute.ts";
 import { type PeriodTrack, renderRepresentation } from "./representation.ts";
 
-/** Tracks a player may switch between without a new decoder: video of one codec; each audio track by itself. */
-function switchingGroup(part: PeriodTrack): string {
-  const { config, name } = part.made;
-  return config.kind === "video" ? `video/${config.codec}` : `audio/${name}`;
+/** The encoder's track that a track shows: its own, or the one it was made from. */
+function originOf({ id, madeFrom }: Track): number {
+  return madeFrom ?? id;
 }
 
-/** `AdaptationSet`s of a period, in the order of the tracks. ISO/IEC 23009-1 §5.3.3. */
-export function renderAdaptationSets(parts: readonly PeriodTrack[], window: WindowSnapshot): string {
-  const groups = new Map<string, PeriodTrack[]>();
+/** Tracks a player may switch between without a new decoder: video of one codec; the versions of one sound in one codec. */
+function switchingGroup({ made }: PeriodTrack): string {
+  const { codec, kind } = made.config;
+  return kind === "video" ? `video/${codec}` : `audio/${originOf(made)}/${codec}`;
+}
+
+/**
+ * Whether segment n of one representation never overlaps segment n + 1 of another. Pictures are cut at the same frames, sounds on one grid of access
+ * units; on two grids they are cut at the next unit of each.
+ */
+function isAligned(group: readonly PeriodTrack[]): boolean {
+  const [first, ...others] = group.map(({ made }) => made.config);
+  if (first?.kind !== "audio") return true;
+  const { sampleRate, samplesPerFrame } = first;
+  return others.every(
+    (config) =>
+      config.kind === "audio" &&
+      samplesPerFrame > 0 &&
+      config.sampleRate === sampleRate &&
+      config.samplesPerFrame === samplesPerFrame,
+  );
+}
+
+/** The groups in the order of the tracks; of a sound in several codecs AAC is first, which every player decodes. */
+function switchingGroups(parts: readonly PeriodTrack[]): (readonly [PeriodTrack, ...PeriodTrack[]])[] {
+  const groups = new Map<string, [PeriodTrack, ...PeriodTrack[]]>();
   for (const part of parts) {
     const key = switchingGroup(part);
     const group = groups.get(key);
     if (group === undefined) groups.set(key, [part]);
     else group.push(part);
   }
+  const origins = [...groups.values()].map(([{ made }]) => originOf(made));
+  const rank = ([{ made }]: readonly [PeriodTrack, ...PeriodTrack[]]): number =>
+    2 * origins.indexOf(originOf(made)) + (made.config.kind === "audio" && made.config.codec !== "aac" ? 1 : 0);
+  return [...groups.values()].sort((a, b) => rank(a) - rank(b));
+}
+
+/** `AdaptationSet`s of a period. ISO/IEC 23009-1 §5.3.3. */
+export function renderAdaptationSets(parts: readonly PeriodTrack[], window: WindowSnapshot): string {
   let text = "";
-  const kinds = new Set<string>();
-  for (const group of groups.values()) {
-    const kind = group[0]?.made.config.kind ?? "";
-    text += renderAdaptationSet(group, window, kinds.has(kind) ? "alternate" : "main");
-    kinds.add(kind);
+  const main = new Map<string, number>();
+  for (const group of switchingGroups(parts)) {
+    const { made } = group[0];
+    const { kind } = made.config;
+    const origin = originOf(made);
+    if (!main.has(kind)) main.set(kind, origin);
+    text += renderAdaptationSet(group, window, main.get(kind) === origin ? "main" : "alternate");
   }
   return text;
 }
 
-function renderAdaptationSet(group: readonly PeriodTrack[], window: WindowSnapshot, role: string): string {
-  const track = group[0]?.made;
-  if (track === undefined) return "";
-  const { kind } = track.config;
+function renderAdaptationSet(
+  group: readonly [PeriodTrack, ...PeriodTrack[]],
+  window: WindowSnapshot,
+  role: string,
+): string {
+  const { made } = group[0];
+  const { kind } = made.config;
+  const origin = window.tracks.find(({ track }) => track.id === originOf(made) && track.config.kind === kind);
   return (
     `<AdaptationSet${xmlAttributes({
-      id: track.id,
+      id: made.id,
       contentType: kind,
       mimeType: `${kind}/mp4`,
-      lang: track.language,
-      segmentAlignment: "true",
+      lang: made.language ?? origin?.track.language,
+      segmentAlignment: isAligned(group) ? "true" : undefined,
       // What an encoder will do with its pictures is not known: nothing is claimed of them that may turn false.
       startWithSAP: kind === "audio" ? 1 : undefined,
     })}>` +

@@ -57,14 +57,14 @@ function isAudio(track: Track): track is GroupMember["track"] {
   return track.config.kind === "audio";
 }
 
-/** The versions to offer: the AAC ones, which every player decodes; only where there is none the encoder's own. */
+/** The versions to offer, under one name: the AAC ones, which every player decodes; only where there is none the encoder's own. */
 function offeredVersions(all: Some<GroupMember>): Some<GroupMember> {
   const own = all.find(({ track }) => track.madeFrom === undefined) ?? all[0];
   const bestFirst = [own, ...all.filter((version) => version !== own)];
   const codecOf = ({ track }: GroupMember): string => track.config.codec;
   const codec = all.some((version) => codecOf(version) === "aac") ? "aac" : codecOf(own);
   const [first = own, ...others] = bestFirst.filter((version) => codecOf(version) === codec);
-  return [first, ...others];
+  return mapSome([first, ...others], (version) => ({ ...version, name: own.name, language: own.language }));
 }
 
 /** Each sound's versions, best first: the encoder's own, then those made of it in the order of the tracks. The encoder's sounds are found in `all`, offered or not. */
@@ -73,7 +73,9 @@ function soundsOf(
   all: readonly WindowTrack[],
   targetDurationSeconds: number,
 ): Some<GroupMember>[] {
-  const encoders = new Map(all.flatMap(({ track }) => (isAudio(track) ? [[track.id, track]] : [])));
+  const encoders = new Map(
+    all.flatMap(({ track }) => (isAudio(track) && track.madeFrom === undefined ? [[track.id, track]] : [])),
+  );
   const sounds = new Map<number, Some<GroupMember>>();
   for (const window of audio) {
     const { track } = window;
