@@ -75,6 +75,13 @@ const transcode = z.strictObject({
     max: 2,
     description: "Transcoders of each broadcast that do the same work, so that the loss of one costs viewers nothing.",
   }).default(1),
+  megapixelsPerSecond: decimal({
+    min: 1,
+    max: 100_000,
+    description:
+      "Megapixels of rungs a second that this machine may encode (1280x720 at 30 a second: 28); what is more is not made. Without it, measured.",
+    placeholder: "MP",
+  }).optional(),
 });
 
 const site = z.strictObject({
@@ -237,6 +244,7 @@ export interface Config {
     readonly profile: "realtime" | "balanced" | "quality";
     readonly coding: "identical" | "locked";
     readonly redundancy: number;
+    readonly megapixelsPerSecond?: number | undefined;
   };
   readonly limits: {
     readonly publishers: number;

@@ -12,7 +12,7 @@ import { type Origin, startOrigin } from "#origin/index.ts";
 import { type Pictures, startPictures } from "#pictures/index.ts";
 import { type Router, startRouter } from "#router/index.ts";
 import { openSecretFiles } from "#store/files/secret-files.ts";
-import { parseLadder } from "#media/ladder.ts";
+import { type Ladder, parseLadder } from "#media/ladder.ts";
 import { startTranscoder, type Transcoder } from "#transcoder/index.ts";
 import type { Store } from "#store/ports.ts";
 import { type DataLock, lockDataFolder } from "#store/sqlite/data-lock.ts";
@@ -115,12 +115,12 @@ async function startParts(options: NodeOptions, closers: Closers, isReady: () =>
   closers.add("router", () => router.close());
   const control = await startControlPlane(options, store, router);
   const { catalogue } = control;
-  const { profile, coding, redundancy } = config.transcode;
-  const ladder = parseLadder(config.transcode.ladder) ?? "off";
+  const { profile, coding, redundancy, megapixelsPerSecond } = config.transcode;
+  const ladderOf = (stream: string): Ladder => parseLadder(catalogue.effectiveOf(stream)?.ladder ?? "off") ?? "off";
   const transcoder = await startTranscoder({
     ...around,
     directory: router,
-    settings: { ladder, encoding: { profile, coding }, redundancy },
+    settings: { ladderOf, encoding: { profile, coding }, redundancy, megapixelsPerSecond },
   });
   closers.add("transcoder", (deadlineMs) => transcoder.close({ deadlineMs }));
   const pictures = await startPictures({ ...around, directory: router });

@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import type { Role } from "#flow/role.ts";
 import type { LiveBroadcast } from "#link/live-broadcast.ts";
 import type { BroadcastDirectory, LinkSource } from "#link/subscription.ts";
@@ -6,6 +7,7 @@ import type { TrackConfig } from "#media/track.ts";
 import type { Observer } from "#observe/event.ts";
 import type { Metrics } from "#observe/metrics.ts";
 import type { Clock } from "#time/clock.ts";
+import { EncodingCapacity } from "./capacity.ts";
 import { Relay } from "./relay.ts";
 import type { RelayHealth } from "./relay-health.ts";
 import type { Encoding } from "./rung.ts";
@@ -14,10 +16,13 @@ export type { RelayHealth } from "./relay-health.ts";
 
 /** How pictures are transcoded. */
 export interface LadderSettings {
-  readonly ladder: Ladder;
+  /** A stream's ladder, asked for at the beginning of each broadcast. */
+  readonly ladderOf: (stream: string) => Ladder;
   readonly encoding: Encoding;
   /** Workers of each broadcast that encode the same at the same time, so that the loss of one costs viewers nothing. */
   readonly redundancy: number;
+  /** Megapixels of rungs a second that this machine may encode; measured where it is left out. */
+  readonly megapixelsPerSecond?: number | undefined;
 }
 
 /** What {@link startTranscoder} needs. */
@@ -39,7 +44,10 @@ export interface Transcoder extends Role, BroadcastDirectory {
 class RunningTranscoder implements Transcoder {
   readonly closed: Promise<Error | null>;
   readonly #options: TranscoderOptions;
+  readonly #capacity: EncodingCapacity;
   readonly #relays = new Set<Relay>();
+  /** Broadcasts that have a relay, or had one. */
+  readonly #relayed = new WeakSet<LinkSource>();
   readonly #running = new Set<Promise<void>>();
   readonly #listeners = new Set<(source: LinkSource) => void>();
   readonly #known = new Map<string, readonly TrackConfig[]>();
@@ -53,7 +61,11 @@ class RunningTranscoder implements Transcoder {
     const { promise, resolve } = Promise.withResolvers<Error | null>();
     this.closed = promise;
     this.#resolveClosed = resolve;
-    const { directory, metrics } = options;
+    const { directory, metrics, settings } = options;
+    this.#capacity = new EncodingCapacity({
+      processors: availableParallelism(),
+      megapixelsPerSecond: settings.megapixelsPerSecond,
+    });
     const each = (): RelayHealth[] => [...this.#relays].map(({ health }) => health);
     this.#removeGauges = [
       metrics.gauge("grandstand_transcoder_workers", "Transcoder processes.", () =>
@@ -67,14 +79,22 @@ class RunningTranscoder implements Transcoder {
         "How far the slowest transcoder process is behind its source.",
         () => Math.max(0, ...each().map(({ behindMicros }) => behindMicros)) / 1_000_000,
       ),
+      ...(["used", "free"] as const).map((state) =>
+        metrics.gauge(
+          "grandstand_transcoder_megapixels_per_second",
+          "Megapixels of rungs a second that this machine encodes or has promised to, and those it could encode beside.",
+          () => Math.round(this.#capacity[state] * 10) / 10,
+          { state },
+        ),
+      ),
     ];
     this.#stopListening = directory.onStarted((source) => this.#follow(source));
     for (const source of directory.broadcasts()) this.#follow(source);
   }
 
   *broadcasts(): Iterable<LinkSource> {
-    if (this.#options.settings.ladder === "off") yield* this.#options.directory.broadcasts();
-    else for (const { live } of this.#relays) if (live !== undefined) yield live;
+    for (const source of this.#options.directory.broadcasts()) if (!this.#relayed.has(source)) yield source;
+    for (const { live } of this.#relays) if (live !== undefined) yield live;
   }
 
   onStarted(listener: (source: LinkSource) => void): () => void {
@@ -100,15 +120,18 @@ class RunningTranscoder implements Transcoder {
 
   #follow(source: LinkSource): void {
     const { settings, clock, observer } = this.#options;
-    if (settings.ladder === "off") {
+    const ladder = settings.ladderOf(source.stream);
+    if (ladder === "off") {
       this.#announce(source);
       return;
     }
+    this.#relayed.add(source);
     const relay = new Relay({
       source,
-      ladder: settings.ladder,
+      ladder,
       encoding: settings.encoding,
       redundancy: settings.redundancy,
+      capacity: this.#capacity,
       knownConfigs: this.#known,
       clock,
       observer,

@@ -1,6 +1,25 @@
-import type { HealthWarning, TrackHealth } from "#link/track-health.ts";
+import { type HealthWarning, type TrackHealth, trackHealth } from "#link/track-health.ts";
+import type { RungLane } from "./rung-lane.ts";
 
-/** How a broadcast's ladder is doing. */
+/** How one track's rungs are doing. */
+export interface LadderHealth {
+  /** Rungs that are or were on air. */
+  readonly lanes: readonly RungLane[];
+  /** How far the rungs are behind the source, microseconds. */
+  readonly behindMicros: number;
+  /** Workers lost so far. */
+  readonly lost: number;
+  /** Workers that are there. */
+  readonly workers: number;
+  /** Names of rungs for which this machine had no room. */
+  readonly refused: readonly string[];
+  /** Names of rungs that this machine was too slow for. */
+  readonly givenUp: readonly string[];
+  /** No worker is there though rungs are wanted. */
+  readonly isGone: boolean;
+}
+
+/** How a broadcast's ladders are doing. */
 export interface RelayHealth {
   readonly stream: string;
   readonly rungs: readonly TrackHealth[];
@@ -13,20 +32,43 @@ export interface RelayHealth {
   readonly warnings: readonly HealthWarning[];
 }
 
-/** What the operator should know: `givenUp` names rungs the machine was too slow for, `isGone` says that no worker is there. */
-export function ladderWarnings(facts: {
-  readonly givenUp: readonly string[];
-  readonly isGone: boolean;
-}): HealthWarning[] {
+/** The health of all ladders of a broadcast together. */
+export function relayHealth(stream: string, ladders: readonly LadderHealth[]): RelayHealth {
+  return {
+    stream,
+    rungs: ladders.flatMap(({ lanes }) => lanes.map(({ track, meter }) => trackHealth(track, meter))),
+    behindMicros: Math.max(0, ...ladders.map(({ behindMicros }) => behindMicros)),
+    lost: ladders.reduce((sum, { lost }) => sum + lost, 0),
+    workers: ladders.reduce((sum, { workers }) => sum + workers, 0),
+    warnings: warningsOf({
+      refused: ladders.flatMap(({ refused }) => refused),
+      givenUp: ladders.flatMap(({ givenUp }) => givenUp),
+      isGone: ladders.some(({ isGone }) => isGone),
+    }),
+  };
+}
+
+function warningsOf({
+  refused,
+  givenUp,
+  isGone,
+}: Pick<LadderHealth, "refused" | "givenUp" | "isGone">): HealthWarning[] {
   const warnings: HealthWarning[] = [];
-  if (facts.givenUp.length > 0) {
+  if (refused.length > 0) {
     warnings.push({
-      code: "LADDER_REDUCED",
-      sentence: `This machine could not encode every rung in time: ${facts.givenUp.join(" and ")} went.`,
-      fix: "Choose a shorter ladder or the profile realtime, or run fewer streams on this machine.",
+      code: "LADDER_FULL",
+      sentence: `This machine has no room to encode ${refused.join(" and ")}: other streams take what it can do.`,
+      fix: "The rungs come by themselves when there is room. For more: a shorter ladder, the profile realtime, or another machine.",
     });
   }
-  if (facts.isGone) {
+  if (givenUp.length > 0) {
+    warnings.push({
+      code: "LADDER_REDUCED",
+      sentence: `This machine could not encode every rung in time: ${givenUp.join(" and ")} went for a while.`,
+      fix: "It is tried again by itself. For good: a shorter ladder, the profile realtime, or fewer streams on this machine.",
+    });
+  }
+  if (isGone) {
     warnings.push({
       code: "TRANSCODER_GONE",
       sentence: "The transcoder ended and is started again; viewers have the source meanwhile.",

@@ -2,13 +2,13 @@ import type { LinkRecord } from "#link/record.ts";
 import { TrackMeter } from "#link/track-health.ts";
 import { FrameFlag } from "#media/frame.ts";
 import { type Track, type TrackConfig, VIDEO_TIMESCALE } from "#media/track.ts";
-import type { Rung } from "./rung.ts";
+import type { PlannedRung } from "./ladder-plan.ts";
 import { RungMerge } from "./rung-merge.ts";
 import type { RungFrame } from "./transcode-process.ts";
 
 /** What a lane needs of its broadcast. */
 export interface LaneOptions {
-  readonly rung: Rung;
+  readonly rung: PlannedRung;
   readonly id: number;
   /** Id of the source's track. */
   readonly madeFrom: number;
@@ -20,7 +20,7 @@ export interface LaneOptions {
 
 /** A rung on air: a track of the broadcast, merged from what the workers deliver. */
 export class RungLane {
-  readonly rung: Rung;
+  readonly rung: PlannedRung;
   readonly track: Track;
   readonly meter: TrackMeter = new TrackMeter();
   readonly merge: RungMerge;

@@ -1,0 +1,51 @@
+import type { Ladder } from "#media/ladder.ts";
+import type { TrackConfig, VideoConfig } from "#media/track.ts";
+import { assert } from "#faults/fault.ts";
+import { planLadder } from "./ladder.ts";
+import type { Encoding } from "./rung.ts";
+import type { TranscodeJob } from "./worker-wire.ts";
+
+/** A rung as its ladder sees it, whatever it is made of. */
+export interface PlannedRung {
+  /** What stands in URLs and menus. */
+  readonly name: string;
+  /** It has every n-th frame of the source. */
+  readonly frameRateDivisor: 1 | 2;
+  /** What a frame counts for in the node's capacity, megapixels; 0 for sound. */
+  readonly megapixels: number;
+  /** The same for a second of it. */
+  readonly megapixelsPerSecond: number;
+}
+
+/** What is made of one track of the source. */
+export interface LadderPlan {
+  /** Best first. */
+  readonly rungs: readonly PlannedRung[];
+  /** Says, with the rungs, everything that decides over the rungs' codec parameters. */
+  readonly key: string;
+  /** What a worker is told. `isFromStart`: nothing was before the first frame it will be given. */
+  job(source: TrackConfig, isFromStart: boolean): TranscodeJob;
+}
+
+/** Pictures a second where nobody knows. */
+const USUAL_FPS = 30;
+
+/** Rungs of a picture; `undefined` where there are none. */
+export function planPicture(source: VideoConfig, ladder: Ladder, encoding: Encoding): LadderPlan | undefined {
+  const { frameRate, width, height, pixelAspect, colour } = source;
+  const rungs = planLadder(source, frameRate, ladder);
+  if (rungs.length === 0) return undefined;
+  const fps = frameRate === undefined ? USUAL_FPS : frameRate.num / frameRate.den;
+  return {
+    rungs: rungs.map((rung) => {
+      const megapixels = (rung.width * rung.height) / 1_000_000;
+      const { name, frameRateDivisor } = rung;
+      return { name, frameRateDivisor, megapixels, megapixelsPerSecond: (megapixels * fps) / frameRateDivisor };
+    }),
+    key: JSON.stringify([rungs, frameRate, encoding, width, height, pixelAspect, colour]),
+    job: (config) => {
+      assert(config.kind === "video", "a picture's ladder is made of a picture");
+      return { kind: "video", source: config, frameRate, rungs, encoding };
+    },
+  };
+}
