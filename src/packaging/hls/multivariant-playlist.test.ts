@@ -238,3 +238,24 @@ test("what the first playlist declares covers a peak a third above the first seg
   expect(new Set(declared).size).toBeLessThanOrEqual(4);
   for (const rate of declared.slice(3)) expect(rate).toBeGreaterThanOrEqual(peak(window, "source"));
 });
+
+test("a rung that is not made at present is left out once its gaps reach where players begin, and is back with its frames", () => {
+  const rung: Track = { ...TEST_VIDEO, id: 1000, name: "360p", madeFrom: TEST_VIDEO.id };
+  const options: TestBroadcast = { tracks: [TEST_VIDEO, rung], segmentCount: 12 };
+  const [pausedFrom, pausedTo] = [TEST_FIRST_SEGMENT + 4, TEST_FIRST_SEGMENT + 9];
+  const window = new BroadcastWindow(testHello(options));
+  const offered = new Map<number, boolean>();
+  let segment = 0;
+  for (const record of testRecords(options).slice(1)) {
+    if (record.type === "cut") {
+      offered.set(segment - TEST_FIRST_SEGMENT, renderMultivariantPlaylist(window).includes("360p/"));
+      segment = record.segment;
+    }
+    const isLost =
+      record.type === "frame" && record.frame.track === rung.id && segment >= pausedFrom && segment < pausedTo;
+    if (!isLost) window.apply(record);
+  }
+  const with360p = [...offered].filter(([, isThere]) => isThere).map(([position]) => position);
+  // A segment that is missing is known as a gap when the next one begins; three of them reach back three target durations.
+  expect(with360p.filter((position) => position >= 0)).toEqual([0, 1, 2, 3, 4, 5, 6, 9, 10, 11]);
+});

@@ -19,14 +19,26 @@ function hasPicture(track: WindowTrack): boolean {
   return track.track.config.kind === "video";
 }
 
-/** Tracks whose frames never came are left out: players would wait for them. Where nothing came yet, all are there. */
-function offeredTracks(window: WindowSnapshot): readonly WindowTrack[] {
-  const withMedia = window.tracks.filter(listsMedia);
-  return withMedia.length > 0 ? withMedia : window.tracks;
-}
-
 /** Target durations from the end that players begin and switch in. */
 const JOINED_TARGETS = 3;
+
+/** Whether the track has anything to play where players begin: a rung that is not made at present has gaps there. */
+function isGoingOn(track: WindowTrack, targetDurationSeconds: number): boolean {
+  const segments = listedSegments(track);
+  const last = segments.at(-1);
+  if (last === undefined) return false;
+  const fromMicros = endMicros(last) - JOINED_TARGETS * targetDurationSeconds * MICROS_PER_SECOND;
+  return segments.some((segment) => endMicros(segment) > fromMicros && !segment.gap);
+}
+
+/** Tracks whose frames never came, or come no more, are left out: players would wait for them. Where nothing comes, all are there. */
+function offeredTracks(window: WindowSnapshot): readonly WindowTrack[] {
+  const { targetDurationSeconds } = window.parameters;
+  const withMedia = window.tracks.filter((track) => listsMedia(track));
+  const goingOn = withMedia.filter((track) => isGoingOn(track, targetDurationSeconds));
+  if (goingOn.length > 0) return goingOn;
+  return withMedia.length > 0 ? withMedia : window.tracks;
+}
 
 /** Whether a player can switch to the track wherever it is likely to: an encoder that missed a keyframe a while ago is forgiven. */
 function isIndependent(track: WindowTrack, targetDurationSeconds: number): boolean {
