@@ -21,7 +21,9 @@ export interface PlannedRung {
 export interface LadderPlan {
   /** Best first. */
   readonly rungs: readonly PlannedRung[];
-  /** Says, with the rungs, everything that decides over the rungs' codec parameters. */
+  /** How many segments before the one that is to be made a worker must have been given for it. */
+  readonly segmentsBefore: 0 | 1;
+  /** Says everything that decides over the rungs' codec parameters. */
   readonly key: string;
   /** What a worker is told. `isFromStart`: nothing was before the first frame it will be given. */
   job(source: TrackConfig, isFromStart: boolean): TranscodeJob;
@@ -42,6 +44,7 @@ export function planPicture(source: VideoConfig, ladder: Ladder, encoding: Encod
       const { name, frameRateDivisor } = rung;
       return { name, frameRateDivisor, megapixels, megapixelsPerSecond: (megapixels * fps) / frameRateDivisor };
     }),
+    segmentsBefore: 0,
     key: JSON.stringify([rungs, frameRate, encoding, width, height, pixelAspect, colour]),
     job: (config) => {
       assert(config.kind === "video", "a picture's ladder is made of a picture");

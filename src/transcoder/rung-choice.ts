@@ -97,6 +97,13 @@ export class RungChoice {
     return { kind: isHopeless ? "restart" : "switch", givenUp: this.#giveUp(nowMs, isHopeless) };
   }
 
+  /** A worker begins: it may be behind for a while. */
+  settle(nowMs: number): void {
+    this.#settledAtMs = nowMs + SETTLING_MS;
+    this.#looksBehind = 0;
+    this.#samples = [];
+  }
+
   /** Gives back the room. */
   close(): void {
     for (const [i, { load }] of this.#rungs.entries()) if (this.#made[i] === true) this.#capacity.release(load);
@@ -133,7 +140,7 @@ export class RungChoice {
     this.#retryAtMs = nowMs + this.#pauseMs;
     this.#pauseMs = Math.min(PAUSE_MS.max, this.#pauseMs * 2);
     this.#troubleMs = nowMs;
-    this.#changed(nowMs);
+    this.settle(nowMs);
     return gone;
   }
 
@@ -145,13 +152,7 @@ export class RungChoice {
     if (this.#givenUp.has(rung.name) && nowMs < this.#retryAtMs) return NONE;
     if (!this.#capacity.reserve(rung.load)) return NONE;
     this.#made[next] = true;
-    this.#changed(nowMs);
+    this.settle(nowMs);
     return { kind: "more", back: rung.name };
-  }
-
-  #changed(nowMs: number): void {
-    this.#settledAtMs = nowMs + SETTLING_MS;
-    this.#looksBehind = 0;
-    this.#samples = [];
   }
 }

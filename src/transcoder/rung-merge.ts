@@ -51,6 +51,11 @@ export class RungMerge {
     this.#sink = sink;
   }
 
+  /** The segment that the next frame belongs to; `undefined` before the first. */
+  get wantedSegment(): number | undefined {
+    return this.#wanted?.segment;
+  }
+
   /** A worker begins, and makes every segment from `firstSegment` on. `worker` is a number that no other one ever had. */
   join(worker: number, firstSegment: number): void {
     this.#workers.set(worker, { items: [], last: { segment: firstSegment, index: -1 } });

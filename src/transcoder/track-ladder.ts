@@ -1,7 +1,7 @@
 /**
  * One track of a broadcast and its rungs: workers that make the same, a lane for each rung that was ever on air.
  *
- *   worker   opening ─ready─▶ encoding ─lost, stuck─▶ gone ─back-off─▶ opening      segments it missed are gaps in its rungs
+ *   worker   opening ─ready─▶ encoding ─lost, stuck─▶ gone ─back-off─▶ opening
  *   rung     made ◀─RungChoice─▶ not made                                            its segments are gaps
  */
 import type { Fault } from "#faults/fault.ts";
@@ -19,11 +19,11 @@ import { type RungFrame, TranscodeProcess } from "./transcode-process.ts";
 
 /** Waits before a lost worker is replaced, milliseconds; the last one is repeated. */
 const REPLACE_AFTER_MS = [0, 500, 1000, 2000, 5000, 10_000] as const;
-/** A worker that lived so long was healthy: its loss is the first again, milliseconds. */
-const HEALTHY_MS = 5_000;
 /** How long the end of a broadcast waits for its last frames, milliseconds. */
 const FINISH_MS_MAX = 2000;
 
+/** Segments of the source that are kept for a new worker, so that it goes on where a lost one stopped: the newest and the one before. */
+const KEPT_SEGMENTS = 2;
 /** When a seat's worker is replaced that is there, or not wanted. */
 const NEVER: number = Number.POSITIVE_INFINITY;
 
@@ -54,12 +54,21 @@ interface Seat {
   worker: TranscodeProcess | undefined;
   /** Of the newest worker here; no other one ever had it. */
   number: number;
-  sinceMs: number;
-  /** Workers lost one after the other, each before it was healthy. */
+  /** Whether its worker has made a whole segment. */
+  isProven: boolean;
+  /** Workers lost one after the other, of which none made a whole segment: something in the source may kill them. */
   losses: number;
   replaceAtMs: number;
   /** Megapixels of rungs that it made since it last told what they cost. */
   megapixels: number;
+}
+
+/** A segment of the source, as far as it came. */
+interface KeptSegment {
+  readonly number: number;
+  readonly frames: Frame[];
+  /** How many frames it has, when that is known. */
+  frameCount: number | undefined;
 }
 
 /** Makes a track's rungs. */
@@ -75,6 +84,7 @@ export class TrackLadder {
   /** Workers begun so far: the number of the next. */
   #begun = 0;
   #lost = 0;
+  readonly #kept: KeptSegment[] = [];
   /** Whether the source has had a frame. */
   #hasBegun = false;
   /** Number of the newest segment of the source; -1 before the first. */
@@ -90,7 +100,7 @@ export class TrackLadder {
     this.#seats = Array.from({ length: redundancy }, () => ({
       worker: undefined,
       number: -1,
-      sinceMs: 0,
+      isProven: false,
       losses: 0,
       replaceAtMs: NEVER,
       megapixels: 0,
@@ -135,11 +145,14 @@ export class TrackLadder {
   /** A frame of the source. */
   frame(frame: Frame): void {
     this.#hasBegun = true;
+    this.#keep(frame);
     for (const { worker } of this.#seats) worker?.frame(frame);
   }
 
   /** The source's share of a segment is whole. Where no worker is, the rungs' shares are holes, and that is said at once. */
   seal(segment: number, frameCount: number): void {
+    const kept = this.#kept.find(({ number }) => number === segment);
+    if (kept !== undefined) kept.frameCount = frameCount;
     for (const { worker } of this.#seats) worker?.seal(segment, frameCount);
     if (this.#workers.length > 0) return;
     for (const lane of this.#lanes) lane?.merge.missing(segment, lane.countOf(frameCount));
@@ -148,6 +161,8 @@ export class TrackLadder {
   /** Changed parameters of the source; the rungs stay as they are. */
   configure(source: TrackConfig): void {
     this.#source = source;
+    // A new worker is told these parameters: it could not decode what came before them.
+    this.#kept.length = 0;
     for (const { worker } of this.#seats) worker?.source(source);
   }
 
@@ -180,11 +195,21 @@ export class TrackLadder {
     return behind.length === 0 ? 0 : Math.min(...behind);
   }
 
+  #keep(frame: Frame): void {
+    let current = this.#kept.at(-1);
+    if (current?.number !== frame.segment) {
+      current = { number: frame.segment, frames: [], frameCount: undefined };
+      this.#kept.push(current);
+      if (this.#kept.length > KEPT_SEGMENTS) this.#kept.shift();
+    }
+    current.frames.push(frame);
+  }
+
   #openAll(): void {
     for (const seat of this.#seats) this.#open(seat);
   }
 
-  /** Starts a worker. It makes every segment from the next one on. */
+  /** Starts a worker. It begins with the oldest kept segment that a rung still lacks frames of, or else with the next one. */
   #open(seat: Seat): void {
     const { clock, plan, knownConfigs } = this.#options;
     seat.replaceAtMs = NEVER;
@@ -192,7 +217,7 @@ export class TrackLadder {
       this.#ready.resolve();
       return;
     }
-    seat.sinceMs = clock.nowMs();
+    seat.isProven = false;
     seat.megapixels = 0;
     const number = this.#begun++;
     const isHere = (): boolean => seat.worker === worker;
@@ -208,7 +233,9 @@ export class TrackLadder {
           if (isHere()) this.#take(seat, frame);
         },
         sealed: (rung, segment, frameCount) => {
-          if (isHere()) this.#lanes[rung]?.merge.sealed(number, segment, frameCount);
+          if (!isHere()) return;
+          seat.isProven = true;
+          this.#lanes[rung]?.merge.sealed(number, segment, frameCount);
         },
         spent: (cpuMicros) => {
           if (!isHere()) return;
@@ -224,7 +251,21 @@ export class TrackLadder {
     worker.setRungs(this.#choice.mask);
     seat.worker = worker;
     seat.number = number;
-    for (const lane of this.#lanes) lane?.merge.join(number, this.#segment + 1);
+    this.#choice.settle(clock.nowMs());
+    const from = this.#lackedSegment();
+    for (const lane of this.#lanes) lane?.merge.join(number, from);
+    for (const kept of this.#kept) {
+      if (kept.number < from - plan.segmentsBefore) continue;
+      for (const frame of kept.frames) worker.frame(frame);
+      if (kept.frameCount !== undefined) worker.seal(kept.number, kept.frameCount);
+    }
+  }
+
+  /** The oldest segment that is kept and not yet whole in every rung that is made; where there is none, the next one. */
+  #lackedSegment(): number {
+    const wanted = this.#lanes.flatMap((lane) => lane?.merge.wantedSegment ?? []);
+    const oldest = Math.min(this.#segment + 1, ...wanted);
+    return this.#kept.find(({ number }) => number >= oldest)?.number ?? this.#segment + 1;
   }
 
   #take(seat: Seat, frame: RungFrame): void {
@@ -254,19 +295,24 @@ export class TrackLadder {
 
   /** Lets a seat's worker go; resolves when its process is gone. */
   async #vacate(seat: Seat): Promise<void> {
-    const { worker } = seat;
-    if (worker === undefined) return;
+    const { worker, number } = seat;
     seat.worker = undefined;
-    for (const lane of this.#lanes) lane?.merge.leave(seat.number);
+    await this.#dismiss(worker, number);
+  }
+
+  async #dismiss(worker: TranscodeProcess | undefined, number: number): Promise<void> {
+    if (worker === undefined) return;
+    for (const lane of this.#lanes) lane?.merge.leave(number);
     await worker.stop();
   }
 
   #lose(seat: Seat, fault: Fault): void {
     const { clock, observer, stream } = this.#options;
     const nowMs = clock.nowMs();
-    void this.#vacate(seat);
+    const { worker, number } = seat;
+    seat.worker = undefined;
     this.#lost++;
-    seat.losses = nowMs - seat.sinceMs >= HEALTHY_MS ? 1 : seat.losses + 1;
+    seat.losses = seat.isProven ? 1 : seat.losses + 1;
     const waitMs = REPLACE_AFTER_MS[Math.min(seat.losses, REPLACE_AFTER_MS.length) - 1] ?? 0;
     this.#ready.resolve();
     const others = this.#workers.length;
@@ -277,7 +323,9 @@ export class TrackLadder {
       `a transcoder of ${stream} is gone; ${others > 0 ? "another one goes on" : "the source goes on, its rungs come back with a new one"}`,
     );
     seat.replaceAtMs = nowMs + waitMs;
+    // The new one comes before the old one leaves: what the old one owed is then not lost but awaited.
     if (waitMs === 0) this.#open(seat);
+    void this.#dismiss(worker, number);
   }
 
   #apply(change: RungChange): void {
