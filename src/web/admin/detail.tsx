@@ -8,6 +8,7 @@ import { Health } from "./health.tsx";
 import { Confirm, CopyField } from "./key-dialogs.tsx";
 import type { Room } from "./room.ts";
 import { Settings } from "./settings.tsx";
+import { Stills } from "./stills.tsx";
 
 /** How to connect an encoder to a stream that is off air. */
 function Connect({ room, stream }: { room: Room; stream: AdminStream }): JSX.Element {
@@ -93,6 +94,7 @@ export function Detail({ room, stream, onKey }: DetailProps): JSX.Element {
           }}
         />
       </header>
+      {health !== null && <Stills stream={name} />}
       {health !== null && <Health health={health} nowMs={room.nowMs.value} />}
       <Connect room={room} stream={stream} />
       <Settings room={room} stream={stream} />

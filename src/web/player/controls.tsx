@@ -4,6 +4,7 @@ import { hasPictureInPicture, isFullscreen, togglePictureInPicture } from "./ful
 import type { Player } from "./player.ts";
 import { stateOf } from "./player-facts.ts";
 import { QualityMenu } from "./quality-menu.tsx";
+import { SeekBar } from "./seek-bar.tsx";
 import { delayText } from "./words.ts";
 
 interface ButtonProps {
@@ -99,42 +100,45 @@ export interface StageActions {
   help(): void;
 }
 
-/** The bar below the picture. */
+/** What lies over the foot of the picture: the seek bar, and buttons below it. */
 export function Controls({ player, actions }: { player: Player; actions: StageActions }): JSX.Element {
   const isPaused = player.paused.value;
   const hasPicture = player.phase.value === "playing" || player.phase.value === "reconnecting";
   return (
     <div class="controls" role="group" aria-label="Player" hidden={!hasPicture}>
-      <ControlButton
-        icon={isPaused ? "play" : "pause"}
-        label={isPaused ? "Play" : "Pause"}
-        keys="K"
-        onPress={() => player.toggle()}
-      />
-      <Volume player={player} />
-      <LiveButton player={player} />
-      <span class="controls-space" />
-      <Latency player={player} />
-      <QualityMenu player={player} />
-      <ControlButton icon="help" label="Keys" keys="?" class="wide-only" onPress={actions.help} />
-      {hasPictureInPicture() && (
+      <SeekBar player={player} />
+      <div class="controls-row">
         <ControlButton
-          icon="pip"
-          label="Picture in picture"
-          keys="I"
-          class="wide-only"
-          onPress={() => togglePictureInPicture(player.video)}
+          icon={isPaused ? "play" : "pause"}
+          label={isPaused ? "Play" : "Pause"}
+          keys="K"
+          onPress={() => player.toggle()}
         />
-      )}
-      {actions.theatre !== undefined && (
-        <ControlButton icon="theatre" label="Wide picture" keys="T" class="wide-only" onPress={actions.theatre} />
-      )}
-      <ControlButton
-        icon={isFullscreen.value ? "smallscreen" : "fullscreen"}
-        label={isFullscreen.value ? "Leave full screen" : "Full screen"}
-        keys="F"
-        onPress={actions.fullscreen}
-      />
+        <Volume player={player} />
+        <LiveButton player={player} />
+        <span class="controls-space" />
+        <Latency player={player} />
+        <QualityMenu player={player} />
+        <ControlButton icon="help" label="Keys" keys="?" class="wide-only" onPress={actions.help} />
+        {hasPictureInPicture() && (
+          <ControlButton
+            icon="pip"
+            label="Picture in picture"
+            keys="I"
+            class="wide-only"
+            onPress={() => togglePictureInPicture(player.video)}
+          />
+        )}
+        {actions.theatre !== undefined && (
+          <ControlButton icon="theatre" label="Wide picture" keys="T" class="wide-only" onPress={actions.theatre} />
+        )}
+        <ControlButton
+          icon={isFullscreen.value ? "smallscreen" : "fullscreen"}
+          label={isFullscreen.value ? "Leave full screen" : "Full screen"}
+          keys="F"
+          onPress={actions.fullscreen}
+        />
+      </div>
     </div>
   );
 }

@@ -18,6 +18,8 @@ export interface Engine {
   targetLatencyMs(): number;
   /** Position of the live edge on the video's own time line, seconds. */
   livePosition(): number | undefined;
+  /** Stream time of a position on the video's own time line: its `EXT-X-PROGRAM-DATE-TIME`, milliseconds since the Unix epoch. */
+  dateMsAt(position: number): number | undefined;
   qualities(): readonly Quality[];
   /** What is chosen: -1 is automatic. */
   chosen(): number;

@@ -182,6 +182,13 @@ export class HlsEngine implements Engine {
     return this.#hls?.liveSyncPosition ?? undefined;
   }
 
+  dateMsAt(position: number): number | undefined {
+    const fragments = this.#hls?.latestLevelDetails?.fragments ?? [];
+    const fragment = fragments.findLast(({ start }) => start <= position) ?? fragments[0];
+    const dateMs = fragment?.programDateTime ?? undefined;
+    return fragment === undefined || dateMs === undefined ? undefined : dateMs + (position - fragment.start) * 1000;
+  }
+
   qualities(): readonly Quality[] {
     const { videoWidth, videoHeight } = this.#video;
     const labels = qualityLabels(this.#hls?.levels ?? [], Math.min(videoWidth, videoHeight));

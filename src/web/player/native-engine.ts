@@ -70,10 +70,14 @@ export class NativeEngine implements Engine {
     else this.#video.currentTime = position;
   }
 
-  latencyMs(): number | undefined {
+  dateMsAt(position: number): number | undefined {
     const startMs = this.#video.getStartDate?.().getTime();
-    if (startMs === undefined || Number.isNaN(startMs)) return undefined;
-    return serverNowMs() - (startMs + this.#video.currentTime * 1000);
+    return startMs === undefined || Number.isNaN(startMs) ? undefined : startMs + position * 1000;
+  }
+
+  latencyMs(): number | undefined {
+    const dateMs = this.dateMsAt(this.#video.currentTime);
+    return dateMs === undefined ? undefined : serverNowMs() - dateMs;
   }
 
   targetLatencyMs(): number {

@@ -7,6 +7,8 @@ export interface PlayerFacts {
   readonly latencyMs: number | undefined;
   readonly stalls: number;
   readonly quality: string | undefined;
+  /** Stream time of the picture that is seen, milliseconds since the Unix epoch. */
+  readonly dateMs: number | undefined;
 }
 
 /** The one word for what a viewer sees. */
@@ -28,6 +30,9 @@ export function factsOf(player: Player): PlayerFacts {
     },
     get stalls() {
       return player.stalls.value;
+    },
+    get dateMs() {
+      return player.engine?.dateMsAt(player.video.currentTime);
     },
     get quality() {
       return player.qualities.value.find(({ index }) => index === player.playingQuality.value)?.label;

@@ -5,6 +5,7 @@ import { HlsEngine, loadHls } from "./hls-engine.ts";
 import { LiveWatch } from "./live-watch.ts";
 import { NativeEngine } from "./native-engine.ts";
 import { type Phase, type PhaseEvent, step, wantsMedia, wantsStatus } from "./phase.ts";
+import { readSeekRange, type SeekRange } from "./seek-range.ts";
 import { learnServerTime } from "./server-time.ts";
 
 /** How often the picture is looked at, milliseconds. */
@@ -46,6 +47,8 @@ export class Player {
   readonly offersSound: Signal<boolean> = signal(true);
   readonly latencyMs: Signal<number | undefined> = signal(undefined);
   readonly behindMs: Signal<number> = signal(0);
+  /** What can be gone back to; `undefined` while nothing is known. */
+  readonly range: Signal<SeekRange | undefined> = signal(undefined);
   readonly qualities: Signal<readonly Quality[]> = signal([]);
   readonly chosen: Signal<number> = signal(-1);
   readonly playingQuality: Signal<number> = signal(-1);
@@ -219,8 +222,10 @@ export class Player {
     if (time !== this.#lastTime) this.#lastTime = time;
     if (engine === undefined || !wantsMedia(this.phase.value)) {
       this.latencyMs.value = undefined;
+      this.range.value = undefined;
       return;
     }
+    this.range.value = readSeekRange(video, engine);
     if (video.paused || this.needsTap.value) {
       this.#movedMs = nowMs;
       this.#readLatency(engine);
@@ -366,16 +371,22 @@ export class Player {
 
   /** Moves within what the server still has. */
   seekBy(seconds: number): void {
-    const { video } = this;
-    const { seekable } = video;
-    if (seekable.length === 0) return;
-    const live = this.#engine?.livePosition() ?? seekable.end(seekable.length - 1);
-    const target = Math.max(seekable.start(0) + 1, video.currentTime + seconds);
-    if (target >= live) this.goLive();
-    else {
-      this.#behindByChoice = true;
-      video.currentTime = target;
+    this.seekTo(this.video.currentTime + seconds);
+  }
+
+  /** Goes to a position on the video's own time line, or as near to it as the server still has, seconds. */
+  seekTo(position: number): void {
+    const range = readSeekRange(this.video, this.#engine);
+    if (range === undefined) return;
+    if (position >= range.live) {
+      this.goLive();
+      return;
     }
+    this.#behindByChoice = true;
+    // Loading what is there takes its moment: no stall.
+    this.#movedMs = performance.now();
+    this.video.currentTime = Math.max(range.start, position);
+    this.range.value = readSeekRange(this.video, this.#engine);
   }
 
   choose(index: number): void {

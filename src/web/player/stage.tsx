@@ -149,8 +149,8 @@ function useIdle(root: HTMLElement): { readonly isIdle: Signal<boolean>; readonl
     isIdle.value = false;
     window.clearTimeout(timer.current);
     timer.current = window.setTimeout(() => {
-      // Whoever holds a menu open or moves by keyboard keeps the controls.
-      isIdle.value = root.querySelector("[role=menu], .controls :focus-visible") === null;
+      // Whoever holds a menu open, looks for a moment or moves by keyboard keeps the controls.
+      isIdle.value = root.querySelector("[role=menu], .is-seeking, .controls :focus-visible") === null;
     }, IDLE_AFTER_MS);
   };
   useEffect(() => {

@@ -56,3 +56,15 @@ export function delayText(ms: number): string {
   const whole = Math.round(seconds);
   return `${Math.floor(whole / 60)} min ${whole % 60} s`;
 }
+
+function counted(count: number, unit: string): string {
+  return `${count} ${unit}${count === 1 ? "" : "s"}`;
+}
+
+/** A delay as a screen reader says it, in whole seconds: `12 seconds`, `1 minute 5 seconds`. */
+export function spokenDelay(ms: number): string {
+  const whole = Math.max(0, Math.round(ms / 1000));
+  const [minutes, seconds] = [Math.floor(whole / 60), whole % 60];
+  if (minutes === 0) return counted(seconds, "second");
+  return seconds === 0 ? counted(minutes, "minute") : `${counted(minutes, "minute")} ${counted(seconds, "second")}`;
+}
