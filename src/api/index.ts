@@ -8,6 +8,7 @@ import { addKeyRoutes } from "./key-routes.ts";
 import { LiveBoard } from "./live-board.ts";
 import { LiveEvents } from "./live-events.ts";
 import { addLiveRoutes } from "./live-routes.ts";
+import { addMultitrackRoutes } from "./multitrack-routes.ts";
 import { addOperationRoutes } from "./operation-routes.ts";
 import type { ApiOptions } from "./options.ts";
 import { PageAssets } from "./page-assets.ts";
@@ -167,6 +168,7 @@ export function createApi(options: ApiOptions): Api {
   app.openAPIRegistry.registerComponent("securitySchemes", "token", { type: "http", scheme: "bearer" });
   addStreamRoutes(app, { catalogue, live, broadcasts, ingest });
   addKeyRoutes(app, { catalogue, live, ingest });
+  addMultitrackRoutes(app, { catalogue, clock, observer, ingest });
   addLiveRoutes(app, { board, events, clock });
   app.doc31("/api/v1/openapi.json", { openapi: "3.1.0", info: { title: `${site.name} API`, version } });
   addOperationRoutes(app, { access, metrics, isReady: options.isReady });

@@ -30,6 +30,12 @@ export interface CatalogueChange {
   readonly settings?: StreamSettings;
 }
 
+/** A stream that somebody holds a key of. */
+export interface PublishAdmission {
+  readonly stream: string;
+  readonly settings: EffectiveSettings;
+}
+
 /** The streams and their keys. */
 export interface StreamCatalogue {
   /** What streams use that decide nothing for themselves. */
@@ -37,6 +43,15 @@ export interface StreamCatalogue {
   /** In the order of their names. */
   list(): readonly CatalogueEntry[];
   get(name: string): CatalogueEntry | undefined;
+  /**
+   * Who may publish: `path` is the key, or the stream's name beside `key`. Takes the same time whatever is wrong.
+   * @throws Fault `KEY_REFUSED`.
+   */
+  authenticate(credentials: {
+    readonly path: string;
+    readonly key?: string;
+    readonly address: string;
+  }): PublishAdmission;
   /** @throws Fault `STREAM_NAME_INVALID`, `STORE_CONFLICT`, `LIMIT_REACHED`, `STORE_FAILED`, `DISK_FULL`. */
   add(stream: { readonly name: string } & CatalogueChange): Promise<CatalogueEntryWithKey>;
   /** @throws Fault `STREAM_UNKNOWN`, `KEY_MANAGED`, `STORE_CONFLICT`, `STORE_FAILED`, `DISK_FULL`. */

@@ -61,7 +61,7 @@ test("a value that is not allowed is named with what is", () => {
   expect(() => settingsOf({ kind: "test", heights: [] })).toThrow("the number of pictures is 0");
   expect(() => settingsOf({ kind: "test", heights: [360, 80] })).toThrow("the height of a picture is 80");
   expect(settingsOf({ kind: "test" })).toMatchObject({
-    pictures: [{ width: 1280, height: 720, bitrate: 2_500_000 }],
+    pictures: [{ width: 1280, height: 720, bitrate: 2_500_000, frameRateDivisor: 1 }],
     gopFrames: 60,
   });
 });
@@ -74,5 +74,11 @@ test("several pictures keep the aspect ratio, and their bitrates follow from the
       { width: 360, height: 640, bitrate: 50_000 },
     ],
   });
+  const halved = { kind: "test", heights: [720, 360], halfRateBelowLines: 720, frameRate: 25, gopSeconds: 1 } as const;
+  expect(settingsOf(halved)).toMatchObject({
+    pictures: [{ frameRateDivisor: 1 }, { frameRateDivisor: 2 }],
+    gopFrames: 24,
+  });
+  expect(() => settingsOf({ ...halved, bframes: 1 })).toThrow("bframes is 1");
   expect(settingsOf({ kind: "test", video: false, heights: [360] })).toMatchObject({ pictures: [] });
 });

@@ -19,6 +19,8 @@ export interface TestSource {
    * aspect ratio of `width` and `height`, bitrates follow from the first one's. Default: one picture of `width` and `height`.
    */
   readonly heights?: readonly number[];
+  /** Pictures of fewer lines, the best one aside, show every second frame; not together with B-frames. Default 0: all show every frame. */
+  readonly halfRateBelowLines?: number;
   /** Frames per second; 23.976, 29.97 and 59.94 mean the fractions over 1001. */
   readonly frameRate?: number | Rational;
   /** Bits per second of the first picture. */
@@ -43,8 +45,9 @@ export const PICTURES_MAX = 8;
 /** Smallest picture, samples. */
 const WIDTH_MIN = 160;
 const HEIGHT_MIN = 90;
-/** Smallest and largest bitrate of a picture, bits per second. */
+/** Smallest bitrate of a picture, bits per second. */
 const VIDEO_BITRATE_MIN = 50_000;
+/** Largest bitrate of a picture, bits per second. */
 const VIDEO_BITRATE_MAX = 100_000_000;
 /** Bits grow more slowly than samples: with the height to this power, where samples grow with its square. */
 const BITRATE_EXPONENT = 1.5;
@@ -55,6 +58,8 @@ export interface PictureSettings {
   readonly height: number;
   /** Bits per second. */
   readonly bitrate: number;
+  /** It shows every n-th frame. */
+  readonly frameRateDivisor: 1 | 2;
 }
 
 /** A {@link TestSource} with nothing left open, as the encoder process gets it. */
@@ -106,17 +111,19 @@ function picturesOf(source: TestSource): PictureSettings[] {
   const height = even("height", source.height ?? 720, HEIGHT_MIN);
   const bitrate = checked("videoBitrate", source.videoBitrate ?? 2_500_000, VIDEO_BITRATE_MIN, VIDEO_BITRATE_MAX);
   if (source.video === false) return [];
-  if (source.heights === undefined) return [{ width, height, bitrate }];
+  if (source.heights === undefined) return [{ width, height, bitrate, frameRateDivisor: 1 }];
   checked("the number of pictures", source.heights.length, 1, PICTURES_MAX);
   const heights = source.heights.map((one) => even("the height of a picture", one, HEIGHT_MIN));
   const [best = height] = heights;
-  return heights.map((one) => ({
+  const { halfRateBelowLines = 0 } = source;
+  return heights.map((one, i) => ({
     width: even("the width of a picture", Math.round((one * width) / height), WIDTH_MIN),
     height: one,
     bitrate: Math.min(
       VIDEO_BITRATE_MAX,
       Math.max(VIDEO_BITRATE_MIN, Math.round(bitrate * (one / best) ** BITRATE_EXPONENT)),
     ),
+    frameRateDivisor: i > 0 && one < halfRateBelowLines ? 2 : 1,
   }));
 }
 
@@ -127,13 +134,16 @@ export function settingsOf(source: PublishSource): EncoderSettings {
   const frameRate = typeof rate === "number" ? frameRateOf(checked("frameRate", rate, 1, 120, false)) : rate;
   const fps = frameRate.num / frameRate.den;
   checked("frameRate", fps, 1, 120, false);
+  const pictures = picturesOf(source);
+  const isHalved = pictures.some(({ frameRateDivisor }) => frameRateDivisor === 2);
+  const gopFrames = Math.round(checked("gopSeconds", source.gopSeconds ?? 2, 0.02, 60, false) * fps);
   return {
     kind: "test",
-    pictures: picturesOf(source),
+    pictures,
     frameRate,
     audioBitrate: checked("audioBitrate", source.audioBitrate ?? 128_000, 16_000, 512_000),
-    gopFrames: Math.max(1, Math.round(checked("gopSeconds", source.gopSeconds ?? 2, 0.02, 60, false) * fps)),
-    bframes: checked("bframes", source.bframes ?? 0, 0, 4),
+    gopFrames: isHalved ? Math.max(2, gopFrames & ~1) : Math.max(1, gopFrames),
+    bframes: checked("bframes", source.bframes ?? 0, 0, isHalved ? 0 : 4),
     codec: source.codec ?? "avc",
     sampleRate: checked("sampleRate", source.sampleRate ?? 48_000, 8000, 96_000),
     channels: source.channels ?? 2,

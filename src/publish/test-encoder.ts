@@ -17,8 +17,8 @@ const CODEC_NAMES = { avc: "h264", hevc: "hevc", av1: "av1" } as const;
 
 function tracksOf(settings: TestSettings): EncoderTrack[] {
   const tracks: EncoderTrack[] = [];
-  for (const { width, height, bitrate } of settings.pictures) {
-    const frameRate = settings.frameRate.num / settings.frameRate.den;
+  for (const { width, height, bitrate, frameRateDivisor } of settings.pictures) {
+    const frameRate = settings.frameRate.num / settings.frameRate.den / frameRateDivisor;
     tracks.push({ kind: "video", codec: CODEC_NAMES[settings.codec], width, height, frameRate, bitrate });
   }
   if (settings.audio) {
@@ -37,7 +37,13 @@ export async function runTestEncoder(settings: TestSettings): Promise<void> {
   await emit({ kind: "tracks", tracks: tracksOf(settings) });
   const pictures: Picture[] = [];
   for (const size of settings.pictures) {
-    const encoder = await VideoEncoder.open({ ...settings, ...size });
+    const { num, den } = settings.frameRate;
+    const encoder = await VideoEncoder.open({
+      ...settings,
+      ...size,
+      frameRate: { num, den: den * size.frameRateDivisor },
+      gopFrames: settings.gopFrames / size.frameRateDivisor,
+    });
     await emit({ kind: "config", track: pictures.length, config: encoder.extraData });
     pictures.push(new Picture(pictures.length, size, encoder));
   }
@@ -49,18 +55,21 @@ export async function runTestEncoder(settings: TestSettings): Promise<void> {
   const source = new TestSource(settings, pictures, audio);
   process.stdin.on("data", () => source.requestKeyframe());
   const frameMs = (1000 * frameRate.den) / frameRate.num;
+  // Encoders count frames between key frames: where pictures are left out, it is the same time of each.
+  const step = Math.max(1, ...pictures.map(({ frameRateDivisor }) => frameRateDivisor));
   const startMs = source.begin();
   for (let n = 0; ; n++) {
     const aheadMs = startMs + n * frameMs - systemClock.nowMs();
     if (aheadMs > 0) await systemClock.sleep(aheadMs);
-    else if (aheadMs < -LATE_MS_MAX) n = Math.floor((systemClock.nowMs() - startMs) / frameMs);
+    else if (aheadMs < -LATE_MS_MAX && n % step === 0)
+      n = step * Math.floor((systemClock.nowMs() - startMs) / frameMs / step);
     await source.advance(n);
   }
 }
 
 /** What of a picture's time all of them share. */
 interface Instant {
-  /** Number of the picture, from 0. */
+  /** Number of the frame, from 0. */
   readonly number: number;
   /** Milliseconds since the Unix epoch. */
   readonly wallMs: number;
@@ -71,12 +80,15 @@ interface Instant {
 /** One of the source's pictures: its track, its canvas and its encoder. */
 class Picture {
   readonly track: number;
+  /** It shows every n-th frame. */
+  readonly frameRateDivisor: number;
   readonly #encoder: VideoEncoder;
   readonly #picture: TestPicture;
   readonly #frame = new Frame();
 
   constructor(track: number, size: PictureSettings, encoder: VideoEncoder) {
     this.track = track;
+    this.frameRateDivisor = size.frameRateDivisor;
     this.#encoder = encoder;
     this.#picture = new TestPicture(size.width, size.height);
     this.#frame.alloc();
@@ -86,7 +98,7 @@ class Picture {
     FFmpegError.throwIfError(this.#frame.getBuffer(0), "allocate a picture");
   }
 
-  /** Draws and encodes; gives what is ready. */
+  /** Draws and encodes a frame that it shows; gives what is ready, with times in its own frames. */
   show(instant: Instant): EncodedPicture[] {
     const frame = this.#frame;
     FFmpegError.throwIfError(frame.makeWritable(), "reuse a picture");
@@ -103,7 +115,7 @@ class Picture {
     }
     const { number, wallMs, utcOffsetMs } = instant;
     this.#picture.draw({ luma, lumaStride, cb, cr, chromaStride }, number, wallMs, utcOffsetMs);
-    frame.pts = BigInt(number);
+    frame.pts = BigInt(number / this.frameRateDivisor);
     frame.pictType = instant.isKeyframe ? AV_PICTURE_TYPE_I : AV_PICTURE_TYPE_NONE;
     return this.#encoder.encode(frame);
   }
@@ -147,22 +159,26 @@ class TestSource {
     const untilMicros = n * this.#frameMicros;
     if (this.#audio !== undefined) await this.#sound(this.#audio, untilMicros);
     const wallMs = Math.round(this.#startWallMs + untilMicros / 1000);
-    const instant = { number: n, wallMs, utcOffsetMs: this.#utcOffsetMs, isKeyframe: this.#keyframeWanted };
-    this.#keyframeWanted = false;
-    for (const picture of this.#pictures) {
-      for (const encoded of picture.show(instant)) await this.#emitPicture(picture.track, encoded);
+    const shown = this.#pictures.filter(({ frameRateDivisor }) => n % frameRateDivisor === 0);
+    // All pictures have their key frames together.
+    const isKeyframe = this.#keyframeWanted && shown.length === this.#pictures.length;
+    if (isKeyframe) this.#keyframeWanted = false;
+    const instant = { number: n, wallMs, utcOffsetMs: this.#utcOffsetMs, isKeyframe };
+    for (const picture of shown) {
+      const frameMicros = this.#frameMicros * picture.frameRateDivisor;
+      for (const encoded of picture.show(instant)) await this.#emitPicture(picture.track, encoded, frameMicros);
     }
   }
 
-  async #emitPicture(track: number, picture: EncodedPicture): Promise<void> {
-    this.#originMicros ??= picture.dts * this.#frameMicros;
+  async #emitPicture(track: number, picture: EncodedPicture, frameMicros: number): Promise<void> {
+    this.#originMicros ??= picture.dts * frameMicros;
     for (const early of this.#earlyAudio.splice(0)) await this.#emitAudio(early);
     await emit({
       kind: "frame",
       track,
       keyframe: picture.keyframe,
-      dtsMicros: picture.dts * this.#frameMicros - this.#originMicros,
-      ptsOffsetMicros: (picture.pts - picture.dts) * this.#frameMicros,
+      dtsMicros: picture.dts * frameMicros - this.#originMicros,
+      ptsOffsetMicros: (picture.pts - picture.dts) * frameMicros,
       payload: picture.payload,
     });
   }

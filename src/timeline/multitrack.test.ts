@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { FrameFlag, type RawFrame, type RawTrack } from "#media/frame.ts";
+import { VIDEO_TIMESCALE } from "#media/track.ts";
 import { GateRig } from "./gate-rig.ts";
 import {
   AUDIO,
@@ -75,6 +76,40 @@ describe("several tracks", () => {
     expect(independent.length).toBeLessThan(segments.length);
     expect(rig.gate.counters.dropped).toBeLessThanOrEqual(2 * EARLY_SOUND_MAX);
   });
+
+  for (const [rate, slow] of [
+    [
+      { num: 60, den: 1 },
+      { num: 30, den: 1 },
+    ],
+    [
+      { num: 60_000, den: 1001 },
+      { num: 30_000, den: 1001 },
+    ],
+  ] as const) {
+    test(`a second picture of half the rate begins each segment with the first: ${rate.num}/${rate.den}`, () => {
+      const rig = start();
+      const first: EncoderOptions = { ...OPTIONS, video: { rate, gopFrames: 120 } };
+      rig.feed(doubled(first, { ...OPTIONS, video: { rate: slow, gopFrames: 60 }, audio: { sampleRate: 44_100 } }));
+      rig.gate.end("stopped", rig.nowMs);
+      const [fast = [], half = []] = ["source", "source-2"].map((wanted) => {
+        const track = rig.checker.tracks.find(({ name }) => name === wanted);
+        return rig.checker.segments(track?.id ?? -1).map(({ number, frames }) => {
+          const [head] = frames;
+          const isIndependent = ((head?.flags ?? 0) & FrameFlag.INDEPENDENT) !== 0;
+          return { number, dts: head?.dts ?? 0, isIndependent, frameCount: frames.length };
+        });
+      });
+      expect(fast.length).toBeGreaterThanOrEqual(5);
+      expect(fast.every(({ isIndependent }) => isIndependent)).toBe(true);
+      const expected = fast.map(({ frameCount, ...rest }, i) => {
+        // Each rate is measured from stamps in whole milliseconds.
+        expect(Math.abs((half[i]?.dts ?? 0) - rest.dts)).toBeLessThanOrEqual(VIDEO_TIMESCALE / 1000);
+        return { ...rest, dts: half[i]?.dts ?? 0, frameCount: Math.ceil(frameCount / 2) };
+      });
+      expect(half).toEqual(expected);
+    });
+  }
 
   test("a second sound that stops becomes silence beside the first", () => {
     const rig = start();

@@ -6,7 +6,7 @@ import { type Browser, playbackOf, startBrowser } from "./browser.ts";
 import { verdictsOf } from "./conformance.ts";
 import { measureCpuPressure, PRESSURE_MAX } from "./cpu-pressure.ts";
 import { eventually, within } from "./deadline.ts";
-import { fetchSegments, namedSegmentsOf, type Segment } from "./ladder-segments.ts";
+import { fetchSegments, type NamedSegment, namedSegmentsOf, type Segment } from "./ladder-segments.ts";
 import { MAIN_KEY, type Platform, startPlatform, startTool, untilOnAir } from "./platform.ts";
 import { type PlayerPages, startPlayerPages } from "./player-pages.ts";
 import { transcoderPids } from "./transcoder-pids.ts";
@@ -209,5 +209,54 @@ describe("a viewer", () => {
       await untilShown(page, height);
     }
     await page.close();
+  }, 60_000);
+});
+
+describe("an encoder whose small pictures are slower", () => {
+  test("has aligned segments all the same: every second picture, from the same IDR on", async () => {
+    await using slow = await startPlatform();
+    const publisher = await startPublisher({
+      source: {
+        kind: "test",
+        width: 320,
+        height: 180,
+        heights: [180, 90],
+        halfRateBelowLines: 180,
+        frameRate: 50,
+        videoBitrate: 400_000,
+      },
+      urls: [`${slow.rtmp}/${MAIN_KEY}`],
+    });
+    try {
+      const base = `${slow.http}/live/main`;
+      const names = ["source", "source-2"];
+      // An encoder that has too little time leaves pictures out; segments without any of that are waited for.
+      const listed = await eventually(40_000, "three whole segments of both", async () => {
+        const lists = await Promise.all(
+          names.map(async (name) => namedSegmentsOf(await (await fetch(`${base}/${name}/index.m3u8`)).text())),
+        );
+        const last = Math.min(...lists.map((list) => list.at(-1)?.number ?? 0));
+        const common = lists.map((list) => list.filter(({ number }) => number <= last && number > last - 3));
+        const isWhole = (list: readonly NamedSegment[]): boolean =>
+          list.length === 3 && list.every(({ durationSeconds }) => durationSeconds === 2);
+        return common.every(isWhole) ? common : undefined;
+      });
+      const [fast = [], half = []] = await Promise.all(
+        listed.map((list, i) => fetchSegments(`${base}/${names[i]}`, list)),
+      );
+      const timeOf = ({ number, durationSeconds, startDts, beginsWithIdr }: Segment): unknown => {
+        return { number, durationSeconds, startDts, beginsWithIdr };
+      };
+      expect(half.map(timeOf)).toEqual(fast.map(timeOf));
+      expect(half.every(({ beginsWithIdr }) => beginsWithIdr)).toBe(true);
+      const numbers = await decodedNumbers(fast, 320, 180);
+      expect(numbers.length).toBe(300);
+      expect(await decodedNumbers(half, 160, 90)).toEqual(numbers.filter((_, i) => i % 2 === 0));
+      const playlist = await (await fetch(`${base}/index.m3u8`)).text();
+      expect(playlist).toContain("RESOLUTION=320x180,FRAME-RATE=50.000");
+      expect(playlist).toContain("RESOLUTION=160x90,FRAME-RATE=25.000");
+    } finally {
+      await publisher.close();
+    }
   }, 60_000);
 });
