@@ -1,13 +1,16 @@
 import type { BroadcastWindow } from "#packaging/broadcast-window.ts";
 import { renderManifest } from "#packaging/dash/manifest.ts";
 import { renderMediaPlaylist } from "#packaging/hls/media-playlist.ts";
-import { renderMultivariantPlaylist } from "#packaging/hls/multivariant-playlist.ts";
+import { renderMultivariantPlaylist, renderSoundPlaylist } from "#packaging/hls/multivariant-playlist.ts";
 import { MEDIA_PLAYLIST_NAME } from "#packaging/object-names.ts";
 import type { WindowTrack } from "#packaging/window.ts";
 import { PlaylistBody } from "./playlist-body.ts";
 
 /** File name of the multivariant playlist, directly below the stream. */
 const MULTIVARIANT_NAME = "index.m3u8";
+
+/** File name of the multivariant playlist of the sound alone, directly below the stream. */
+const SOUND_NAME = "audio.m3u8";
 
 /** File name of the DASH manifest, directly below the stream. */
 const MANIFEST_NAME = "manifest.mpd";
@@ -21,7 +24,7 @@ const HLS_TYPE = "application/vnd.apple.mpegurl";
 /** Target durations a cache may keep the answer to a blocking request (RFC 8216bis §6.2.5.2). */
 const BLOCKING_CACHE_TARGETS = 6;
 
-/** The playlists and the manifest of one broadcast by their path below it. At most one per track and two more. */
+/** The playlists and the manifest of one broadcast by their path below it. At most one per track and three more. */
 export class BroadcastPlaylists {
   readonly #window: BroadcastWindow;
   readonly #bodies = new Map<string, PlaylistBody>();
@@ -39,6 +42,15 @@ export class BroadcastPlaylists {
       }),
     );
     this.#bodies.set(
+      SOUND_NAME,
+      new PlaylistBody({
+        kind: "multivariant",
+        contentType: HLS_TYPE,
+        blockingSeconds: 1,
+        render: () => renderSoundPlaylist(window),
+      }),
+    );
+    this.#bodies.set(
       MANIFEST_NAME,
       new PlaylistBody({
         kind: "mpd",
@@ -51,6 +63,8 @@ export class BroadcastPlaylists {
 
   /** The playlist under that path; `undefined` when there is none. */
   find(rest: string): PlaylistBody | undefined {
+    if (rest === SOUND_NAME && this.#window.tracks.every(({ track }) => track.config.kind !== "audio"))
+      return undefined;
     return this.#bodies.get(rest) ?? this.#open(rest);
   }
 

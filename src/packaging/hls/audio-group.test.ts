@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import type { AudioConfig, Track, VideoConfig } from "#media/track.ts";
 import { BroadcastWindow } from "#packaging/broadcast-window.ts";
 import { TEST_AUDIO, TEST_VIDEO, testHello, testRecords } from "#packaging/test-broadcast.ts";
-import { renderMultivariantPlaylist } from "./multivariant-playlist.ts";
+import { renderMultivariantPlaylist, renderSoundPlaylist } from "./multivariant-playlist.ts";
 
 const LOW: Track = { ...TEST_AUDIO, id: 3000, name: "audio-64k", madeFrom: 1 };
 const OPUS: Track = {
@@ -69,34 +69,47 @@ function variantsOf(text: string): string[] {
 const numbersOf = (text: string, attribute: string): number[] =>
   tagsOf(text, "EXT-X-STREAM-INF").map(({ attributes }) => Number(attributes[attribute]));
 
-test("small pictures take the small sound, the source its own; sound alone is last", () => {
+test("small pictures take the small sound, the source its own", () => {
   const tracks = [TEST_VIDEO, rung(480, 2000), rung(360, 2001), rung(240, 2002), TEST_AUDIO, LOW];
   const sizes = { source: 3 * LARGE, "480p": LARGE, "360p": LARGE / 2, audio: 400, "audio-64k": 170 };
   const text = renderMultivariantPlaylist(windowOf(tracks, sizes));
-  expect(groupsOf(text)).toEqual(["audio audio audio/index.m3u8", "audio-low audio audio-64k/index.m3u8"]);
-  expect(variantsOf(text)).toEqual([
-    "source/index.m3u8 audio 5",
-    "480p/index.m3u8 audio 4",
-    "360p/index.m3u8 audio-low 3",
-    "240p/index.m3u8 audio-low 2",
-    "audio-64k/index.m3u8 audio-low 1",
+  expect(groupsOf(text)).toEqual([
+    "audio audio audio/index.m3u8",
+    "audio-low audio audio-64k/index.m3u8",
+    "audio-again audio audio/index.m3u8",
   ]);
-  expect(tagsOf(text, "EXT-X-STREAM-INF").at(-1)?.attributes).not.toHaveProperty("RESOLUTION");
-  expect(tagsOf(text, "EXT-X-STREAM-INF").at(-1)?.attributes).toMatchObject({ CODECS: "mp4a.40.2" });
+  expect(variantsOf(text)).toEqual([
+    "source/index.m3u8 audio 4",
+    "480p/index.m3u8 audio 3",
+    "360p/index.m3u8 audio-low 2",
+    "240p/index.m3u8 audio-low 1",
+  ]);
 });
 
 test("bandwidths are those of what plays together", () => {
   const sizes = { source: 3 * LARGE, "360p": LARGE, audio: 400, "audio-64k": 170 };
   const pictures = [TEST_VIDEO, rung(360, 2000)];
-  const together = renderMultivariantPlaylist(windowOf([...pictures, TEST_AUDIO, LOW], sizes));
+  const window = windowOf([...pictures, TEST_AUDIO, LOW], sizes);
   const silent = renderMultivariantPlaylist(windowOf(pictures, sizes));
-  const sounds = renderMultivariantPlaylist(windowOf([TEST_AUDIO, LOW], sizes));
   for (const attribute of ["BANDWIDTH", "AVERAGE-BANDWIDTH"]) {
     const [source = 0, small = 0] = numbersOf(silent, attribute);
-    const [best = 0, low = 0] = numbersOf(sounds, attribute);
+    const [best = 0, low = 0] = numbersOf(renderSoundPlaylist(window), attribute);
     expect(low).toBeLessThan(best / 2);
-    expect(numbersOf(together, attribute)).toEqual([source + best, small + low, low]);
+    expect(numbersOf(renderMultivariantPlaylist(window), attribute)).toEqual([source + best, small + low]);
   }
+});
+
+test("the sound alone of a broadcast with pictures is a playlist of its own, the same as without them", () => {
+  const sounds = [TEST_AUDIO, GERMAN, LOW];
+  const sizes = { audio: 400, "audio-2": 400, "audio-64k": 170 };
+  const text = renderSoundPlaylist(windowOf([TEST_VIDEO, ...sounds], sizes));
+  expect(text).toBe(renderMultivariantPlaylist(windowOf(sounds, sizes)));
+  expect(variantsOf(text)).toEqual(["audio/index.m3u8 audio 2", "audio-64k/index.m3u8 audio-low 1"]);
+  expect(text).not.toContain("source");
+  expect(tagsOf(text, "EXT-X-STREAM-INF").map(({ attributes }) => attributes["CODECS"])).toEqual([
+    "mp4a.40.2",
+    "mp4a.40.2",
+  ]);
 });
 
 test("a picture of few bits takes the small sound, however tall; one that stands upright counts by its width", () => {
@@ -113,7 +126,6 @@ test("a picture of few bits takes the small sound, however tall; one that stands
     "audio",
     "audio-low",
     "audio-low",
-    "audio-low",
   ]);
 });
 
@@ -123,8 +135,12 @@ test("a sound made AAC stands in for one that few players decode; both qualities
   const text = renderMultivariantPlaylist(windowOf(tracks, sizes));
   expect(text).not.toContain("opus");
   expect(text).not.toContain('"audio/index.m3u8"');
-  expect(groupsOf(text)).toEqual(["audio audio audio-aac/index.m3u8", "audio-low audio audio-64k/index.m3u8"]);
-  expect(variantsOf(text).map((line) => line.split(" ")[1])).toEqual(["audio", "audio-low", "audio-low"]);
+  expect(groupsOf(text)).toEqual([
+    "audio audio audio-aac/index.m3u8",
+    "audio-low audio audio-64k/index.m3u8",
+    "audio-again audio audio-aac/index.m3u8",
+  ]);
+  expect(variantsOf(text).map((line) => line.split(" ")[1])).toEqual(["audio", "audio-low"]);
 });
 
 test("the sound that few players decode is offered while its AAC has not come", () => {
@@ -153,6 +169,9 @@ test("languages are members of every group, in the best they have", () => {
     "audio-low audio audio-64k/index.m3u8",
     "audio-low audio-2 audio-2-64k/index.m3u8",
     "audio-low audio-3 audio-3/index.m3u8",
+    "audio-again audio audio/index.m3u8",
+    "audio-again audio-2 audio-2/index.m3u8",
+    "audio-again audio-3 audio-3/index.m3u8",
   ]);
   const members = tagsOf(text, "EXT-X-MEDIA").map(({ attributes }) => attributes);
   for (const i of [0, 1, 2]) {
@@ -165,6 +184,9 @@ test("languages are members of every group, in the best they have", () => {
     "audio-3",
     "audio-64k",
     "audio-2-64k",
+    "audio-3",
+    "audio",
+    "audio-2",
     "audio-3",
   ]);
 });
@@ -185,7 +207,7 @@ test("without a picture every version is a variant, the encoder's first", () => 
   ]);
   const two = renderMultivariantPlaylist(windowOf([TEST_AUDIO, GERMAN, LOW], sizes));
   expect(variantsOf(two)).toEqual(["audio/index.m3u8 audio 2", "audio-64k/index.m3u8 audio-low 1"]);
-  expect(groupsOf(two)).toHaveLength(4);
+  expect(groupsOf(two)).toHaveLength(6);
 });
 
 test("the source is the best whatever it measures; the others follow by bandwidth, not by their place", () => {

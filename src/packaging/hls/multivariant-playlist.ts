@@ -9,7 +9,7 @@ import { type AudioGroup, type AudioGroups, audioGroups, renderAudioGroup } from
 import { renderVariantStream, type VariantStream } from "./variant-stream.ts";
 
 /** `EXT-X-MEDIA` is understood from version 4 on; nothing here needs more. RFC 8216bis §8. */
-const VERSION = 4;
+const HEAD = "#EXTM3U\n#EXT-X-VERSION:4\n";
 
 /** A picture smaller than this in either respect takes the smaller sound: displayed lines, and bits per second. */
 const SMALL_PICTURE_LINES = 360;
@@ -32,12 +32,11 @@ function isGoingOn(track: WindowTrack, targetDurationSeconds: number): boolean {
 }
 
 /** Tracks whose frames never came, or come no more, are left out: players would wait for them. Where nothing comes, all are there. */
-function offeredTracks(window: WindowSnapshot): readonly WindowTrack[] {
-  const { targetDurationSeconds } = window.parameters;
-  const withMedia = window.tracks.filter((track) => listsMedia(track));
+function offeredTracks(tracks: readonly WindowTrack[], targetDurationSeconds: number): readonly WindowTrack[] {
+  const withMedia = tracks.filter(listsMedia);
   const goingOn = withMedia.filter((track) => isGoingOn(track, targetDurationSeconds));
   if (goingOn.length > 0) return goingOn;
-  return withMedia.length > 0 ? withMedia : window.tracks;
+  return withMedia.length > 0 ? withMedia : tracks;
 }
 
 /** Whether a player can switch to the track wherever it is likely to: an encoder that missed a keyframe a while ago is forgiven. */
@@ -96,56 +95,66 @@ function videoVariants(
   });
 }
 
-/** A group's sounds as a variant without a picture: its address is the first one's. */
-function soundInGroup({ id, members, bandwidth, codecs }: AudioGroup): VariantStream {
-  const { peak, average } = bandwidth;
-  return { trackName: members[0].track.name, bandwidth: peak, averageBandwidth: average, codecs, audioGroup: id };
+/** A group's sounds as a variant: its address is the first one's; a single sound needs no group. */
+function soundVariant({ id, members, bandwidth, codecs }: AudioGroup): VariantStream {
+  return {
+    trackName: members[0].track.name,
+    bandwidth: bandwidth.peak,
+    averageBandwidth: bandwidth.average,
+    codecs,
+    ...(members.length > 1 ? { audioGroup: id } : {}),
+  };
 }
 
-/** The same where there are no pictures: a single sound needs no group. */
-function soundAlone(group: AudioGroup): VariantStream {
-  const { audioGroup, ...variant } = soundInGroup(group);
-  return group.members.length > 1 && audioGroup !== undefined ? { ...variant, audioGroup } : variant;
-}
-
-/** The variants from the most to the least desirable: the picture that is listed first, others by bandwidth, sound alone. Equals stay in order. */
+/** The variants from the most to the least desirable: what is listed first, then by bandwidth. Equals stay in order. */
 function byDesirability(variants: readonly VariantStream[]): VariantStream[] {
   const source = variants[0]?.trackName;
-  const worth = ({ trackName, video, bandwidth }: VariantStream): number =>
-    trackName === source ? Number.MAX_SAFE_INTEGER : video === undefined ? -1 : bandwidth;
+  const worth = ({ trackName, bandwidth }: VariantStream): number =>
+    trackName === source ? Number.MAX_SAFE_INTEGER : bandwidth;
   return [...variants].sort((a, b) => worth(b) - worth(a));
 }
 
-/** The groups a playlist of these variants needs: the best ones first, since simple players take the first rendition they read. */
+/**
+ * The groups that variants name. Players that know no groups begin with the default rendition that is listed first (ffmpeg) or last (VLC 3), which
+ * shall be the best: where there is a low one, the best is there again behind it, in a group that no variant names.
+ */
 function renderGroups(groups: readonly AudioGroups[], variants: readonly VariantStream[]): string {
   const named = new Set(variants.map(({ audioGroup }) => audioGroup));
-  return [...groups.map(({ best }) => best), ...groups.flatMap(({ low }) => low ?? [])]
-    .filter(({ id }) => named.has(id))
-    .map(renderAudioGroup)
-    .join("");
+  const best = groups.map((pair) => pair.best).filter(({ id }) => named.has(id));
+  const low = groups.flatMap((pair) => pair.low ?? []).filter(({ id }) => named.has(id));
+  const again = low.length === 0 ? [] : best.map((group) => ({ ...group, id: `${group.id}-again` }));
+  return [...best, ...low, ...again].map(renderAudioGroup).join("");
+}
+
+function renderVariants(variants: readonly VariantStream[]): string {
+  const desirable = byDesirability(variants);
+  return variants.map((variant) => renderVariantStream(variant, variants.length - desirable.indexOf(variant))).join("");
 }
 
 /**
- * The multivariant playlist: video variants in the order of the tracks, and last, where the sound is there in a small version, that one alone;
- * without video every version of the sound. `BANDWIDTH` is the peak of what plays together at worst, measured from the listed segments with
- * headroom. RFC 8216bis §4.4.6.
+ * The multivariant playlist: video variants in the order of the tracks, sound alone where there is no video. `BANDWIDTH` is the peak of what plays
+ * together at worst, measured from the listed segments with headroom. RFC 8216bis §4.4.6.
  */
 export function renderMultivariantPlaylist(window: WindowSnapshot): string {
   const { targetDurationSeconds } = window.parameters;
-  const tracks = offeredTracks(window);
+  const tracks = offeredTracks(window.tracks, targetDurationSeconds);
   const video = offeredVideo(tracks.filter(hasPicture), targetDurationSeconds);
+  if (video.length === 0) return renderSoundPlaylist(window);
   const audio = tracks.filter((track) => !hasPicture(track));
   const groups = audioGroups(audio, window.tracks, targetDurationSeconds);
-  let text = `#EXTM3U\n#EXT-X-VERSION:${VERSION}\n`;
+  const variants = videoVariants(video, groups, targetDurationSeconds);
+  return `${HEAD}${renderGroups(groups, variants)}${renderVariants(variants)}`;
+}
+
+/**
+ * The multivariant playlist of the sound alone, every version a variant. A variant without a picture is not among the others, since there are players
+ * (VLC 3) that begin with the smallest variant and stay with it.
+ */
+export function renderSoundPlaylist(window: WindowSnapshot): string {
+  const { targetDurationSeconds } = window.parameters;
+  const sounds = window.tracks.filter((track) => !hasPicture(track));
+  const groups = audioGroups(offeredTracks(sounds, targetDurationSeconds), window.tracks, targetDurationSeconds);
+  const variants = groups.flatMap(({ best, low }) => (low === undefined ? [best] : [best, low])).map(soundVariant);
   // Players read this once: only what can never turn false may be claimed, and a picture's next segment may need the one before.
-  if (!tracks.some(hasPicture)) text += "#EXT-X-INDEPENDENT-SEGMENTS\n";
-  const low = groups.flatMap((pair) => pair.low ?? []);
-  const variants =
-    video.length > 0
-      ? [...videoVariants(video, groups, targetDurationSeconds), ...low.slice(0, 1).map(soundInGroup)]
-      : groups.flatMap((pair) => (pair.low === undefined ? [pair.best] : [pair.best, pair.low])).map(soundAlone);
-  const desirable = byDesirability(variants);
-  const scoreOf = (variant: VariantStream): number => variants.length - desirable.indexOf(variant);
-  text += renderGroups(groups, variants);
-  return text + variants.map((variant) => renderVariantStream(variant, scoreOf(variant))).join("");
+  return `${HEAD}#EXT-X-INDEPENDENT-SEGMENTS\n${renderGroups(groups, variants)}${renderVariants(variants)}`;
 }

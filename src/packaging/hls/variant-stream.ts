@@ -32,7 +32,7 @@ function resolution(video: VideoConfig): string {
 
 /**
  * `EXT-X-STREAM-INF` and its address; `score` above 0, the higher the better. The track's name identifies the variant for machines, on every node
- * alike. There is no `NAME`: the tag has no such attribute, so validators complain of it, and players name a variant by its height. RFC 8216bis §4.4.6.2.
+ * alike. There is no `NAME`: the tag has no such attribute, and VLC would call all pictures by the first one's. RFC 8216bis §4.4.6.2.
  */
 export function renderVariantStream(variant: VariantStream, score: number): string {
   const { video, frameRate, audioGroup } = variant;
