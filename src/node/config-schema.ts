@@ -70,6 +70,10 @@ const transcode = z.strictObject({
     description:
       "`identical`: every transcoder makes the same bytes. `locked`: one can take over from another at any picture, with bytes of its own; hardware encoders always do.",
   }).default("identical"),
+  hardware: choice(["none", "auto", "nvenc", "vaapi", "qsv", "videotoolbox"], {
+    description:
+      "What encodes: the processor (`none`), the first that works (`auto`), or one by name. Where it does not work the processor encodes, and the log says why. Decoding is the processor's.",
+  }).default("none"),
   redundancy: whole({
     min: 1,
     max: 2,
@@ -243,6 +247,7 @@ export interface Config {
     readonly ladder: string;
     readonly profile: "realtime" | "balanced" | "quality";
     readonly coding: "identical" | "locked";
+    readonly hardware: "none" | "auto" | "nvenc" | "vaapi" | "qsv" | "videotoolbox";
     readonly redundancy: number;
     readonly megapixelsPerSecond?: number | undefined;
   };

@@ -115,12 +115,17 @@ async function startParts(options: NodeOptions, closers: Closers, isReady: () =>
   closers.add("router", () => router.close());
   const control = await startControlPlane(options, store, router);
   const { catalogue } = control;
-  const { profile, coding, redundancy, megapixelsPerSecond } = config.transcode;
+  const { profile, coding, hardware, redundancy, megapixelsPerSecond } = config.transcode;
   const ladderOf = (stream: string): Ladder => parseLadder(catalogue.effectiveOf(stream)?.ladder ?? "off") ?? "off";
   const transcoder = await startTranscoder({
     ...around,
     directory: router,
-    settings: { ladderOf, encoding: { profile, coding }, redundancy, megapixelsPerSecond },
+    settings: {
+      ladderOf,
+      encoding: { profile, coding: hardware === "none" ? coding : "locked", hardware },
+      redundancy,
+      megapixelsPerSecond,
+    },
   });
   closers.add("transcoder", (deadlineMs) => transcoder.close({ deadlineMs }));
   const pictures = await startPictures({ ...around, directory: router });

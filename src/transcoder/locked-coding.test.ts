@@ -14,7 +14,7 @@ afterEach(async () => {
 });
 
 function start(clip: ReturnType<typeof makeClip>): Run {
-  const run = new Run(clip, [rungOf(320, 180, 600_000)], systemClock, "locked");
+  const run = new Run(clip, [rungOf(320, 180, 600_000)], systemClock, { coding: "locked" });
   runs.push(run);
   return run;
 }

@@ -1,4 +1,5 @@
 import type { Frame as Picture } from "node-av/lib";
+import type { EncoderFallback } from "#codecs/encoding.ts";
 import { FrameFlag } from "#media/frame.ts";
 import type { VideoConfig } from "#media/track.ts";
 import { RungEncoder, type RungEncoderSettings } from "./rung-encoder.ts";
@@ -23,6 +24,8 @@ interface EncodedFrame {
 export class RungLine {
   readonly divisor: number;
   readonly config: VideoConfig;
+  /** The encoder that was wanted and is not there. */
+  readonly fallback: EncoderFallback | undefined;
   readonly #number: number;
   readonly #settings: RungEncoderSettings;
   readonly #tell: Tell;
@@ -40,9 +43,10 @@ export class RungLine {
     this.#settings = settings;
     this.#tell = tell;
     this.divisor = settings.rung.frameRateDivisor;
-    this.#scaler = new RungScaler(settings.rung.width, settings.rung.height);
     this.#encoder = RungEncoder.open(settings);
     this.config = this.#encoder.config;
+    this.fallback = this.#encoder.fallback;
+    this.#scaler = new RungScaler(settings.rung.width, settings.rung.height, this.#encoder.pixelFormat);
   }
 
   /** Encodes frame `index` of the segment, which is shown at `pts` (90 kHz); `picture` belongs to the line from now on. */

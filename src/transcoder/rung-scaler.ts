@@ -23,17 +23,19 @@ const PLAIN_FORMATS: ReadonlyMap<AVPixelFormat, AVPixelFormat> = new Map([
   [AV_PIX_FMT_YUVJ444P, AV_PIX_FMT_YUV444P],
 ]);
 
-/** Makes 8-bit 4:2:0 pictures of one size out of pictures of any. */
+/** Makes 8-bit 4:2:0 pictures of one size and layout out of pictures of any. */
 export class RungScaler {
   readonly #width: number;
   readonly #height: number;
+  readonly #format: AVPixelFormat;
   readonly #scaled = new Frame();
   #context: SoftwareScaleContext | undefined;
   #contextFor = "";
 
-  constructor(width: number, height: number) {
+  constructor(width: number, height: number, format: AVPixelFormat) {
     this.#width = width;
     this.#height = height;
+    this.#format = format;
     this.#scaled.alloc();
   }
 
@@ -42,13 +44,13 @@ export class RungScaler {
     // A picture's format is a pixel format.
     const told = picture.format as AVPixelFormat;
     const format = PLAIN_FORMATS.get(told) ?? told;
-    if (picture.width === this.#width && picture.height === this.#height && format === AV_PIX_FMT_YUV420P) {
+    if (picture.width === this.#width && picture.height === this.#height && format === this.#format) {
       picture.format = format;
       return picture;
     }
     const scaled = this.#scaled;
     if (scaled.width !== this.#width) {
-      scaled.format = AV_PIX_FMT_YUV420P;
+      scaled.format = this.#format;
       scaled.width = this.#width;
       scaled.height = this.#height;
       FFmpegError.throwIfError(scaled.getBuffer(0), "allocate a picture");
@@ -65,7 +67,7 @@ export class RungScaler {
     if (this.#context !== undefined && key === this.#contextFor) return this.#context;
     this.#context?.freeContext();
     const context = new SoftwareScaleContext();
-    context.getContext(width, height, format, this.#width, this.#height, AV_PIX_FMT_YUV420P, SCALE_FLAGS);
+    context.getContext(width, height, format, this.#width, this.#height, this.#format, SCALE_FLAGS);
     this.#context = context;
     this.#contextFor = key;
     return context;

@@ -1,4 +1,4 @@
-import type { Coding, Profile } from "#codecs/encoding.ts";
+import type { Coding, Hardware, Profile } from "#codecs/encoding.ts";
 
 /** One rendition that is made of the source's picture. */
 export interface Rung {
@@ -16,7 +16,10 @@ export interface Rung {
 /** How pictures are encoded, the same for all rungs of a node. */
 export interface Encoding {
   readonly profile: Profile;
+  /** Locked wherever hardware may encode. */
   readonly coding: Coding;
+  /** Where it does not open, the processor encodes. */
+  readonly hardware: Hardware;
 }
 
 /** One rendition that is made of the source's sound: AAC-LC of the source's sample rate. */

@@ -66,6 +66,8 @@ export class SourceTranscoder implements TrackTranscoder {
     this.#source = source;
     this.#tell = tell;
     this.#lines = job.rungs.map((rung, i) => new RungLine(i, { rung, encoding, source, frameRate }, tell));
+    const fallbacks = new Map(this.#lines.flatMap(({ fallback }) => (fallback ? [[fallback.wanted, fallback]] : [])));
+    for (const fallback of fallbacks.values()) tell({ kind: "fallback", fallback });
   }
 
   /** The rungs' codec parameters, in the order of the job. */

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import type { EncoderFallback } from "#codecs/encoding.ts";
 import { Fault } from "#faults/fault.ts";
 import { type Frame, FrameFlag } from "#media/frame.ts";
 import { type TrackConfig, VIDEO_TIMESCALE } from "#media/track.ts";
@@ -51,6 +52,8 @@ export interface TranscodeEvents {
   /** The worker used so much processor time since it last said so. */
   spent(cpuMicros: number): void;
   /**
+  /** Hardware was wanted and could not be opened: something else encodes. Once at most for each encoder that was wanted, before {@link ready}. */
+  fellBack?(fallback: EncoderFallback): void;
    * The worker is gone: it crashed or told a fault (`TRANSCODER_FAILED`), or it hung or fell hopelessly behind and was killed
    * (`TRANSCODER_STALLED`). Once at most, not after `stop()`; nothing follows.
    */
@@ -264,6 +267,9 @@ export class TranscodeProcess {
       return;
     }
     this.#isReady = true;
+      case "fallback":
+        this.#events.fellBack?.(report.fallback);
+        return;
     this.#events.ready(configs);
   }
 

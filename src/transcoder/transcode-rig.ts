@@ -1,6 +1,6 @@
 /** For tests: clips made by the system's ffmpeg, as frames of the gate; a worker's run over them; what came out, decoded by ffmpeg. */
 import { spawnSync } from "node:child_process";
-import type { Coding } from "#codecs/encoding.ts";
+import type { EncoderFallback } from "#codecs/encoding.ts";
 import type { Fault } from "#faults/fault.ts";
 import { av1ConfigOf, splitObus, withoutTransportObus } from "#media/codecs/av1.ts";
 import { parseAvcConfig } from "#media/codecs/avc.ts";
@@ -10,7 +10,7 @@ import { type Frame, FrameFlag } from "#media/frame.ts";
 import { VIDEO_TIMESCALE, type VideoConfig } from "#media/track.ts";
 import type { Clock } from "#time/clock.ts";
 import { systemClock } from "#time/system-clock.ts";
-import type { Rung } from "./rung.ts";
+import type { Encoding, Rung } from "./rung.ts";
 import { hashesOf } from "./rung-rig.ts";
 import { type RungFrame, TranscodeProcess } from "./transcode-process.ts";
 
@@ -156,6 +156,7 @@ export class Run {
   /** Per rung: segment → frame count. */
   readonly sealed: Map<number, number>[];
   readonly faults: Fault[] = [];
+  readonly fallbacks: EncoderFallback[] = [];
   /** Processor time that the worker told of, microseconds. */
   cpuMicros = 0;
   /** Milliseconds from the start to the first frame of a rung. */
@@ -163,12 +164,12 @@ export class Run {
   #changed = Promise.withResolvers<void>();
   #open: Frame | undefined;
 
-  constructor({ config, fps }: Clip, rungs: readonly Rung[], clock: Clock = systemClock, coding: Coding = "identical") {
+  constructor({ config, fps }: Clip, rungs: readonly Rung[], clock: Clock = systemClock, own: Partial<Encoding> = {}) {
     const startedMs = systemClock.nowMs();
     this.rungs = rungs;
     this.frames = rungs.map(() => []);
     this.sealed = rungs.map(() => new Map());
-    const encoding = { profile: "realtime", coding } as const;
+    const encoding = { profile: "realtime", coding: "identical", hardware: "none", ...own } as const;
     const job = { kind: "video", source: config, frameRate: { num: fps, den: 1 }, rungs, encoding } as const;
     const events = {
       ready: (configs: readonly VideoConfig[]) => {
@@ -186,6 +187,10 @@ export class Run {
       },
       spent: (cpuMicros: number) => {
         this.cpuMicros += cpuMicros;
+        this.#happened();
+      },
+      fellBack: (fallback: EncoderFallback) => {
+        this.fallbacks.push(fallback);
         this.#happened();
       },
       failed: (fault: Fault) => {

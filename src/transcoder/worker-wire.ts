@@ -9,9 +9,11 @@
  *     abandon 5                                         end     20
  *     finish  6                                         fault   21  UTF-8 message
  *     rungs   7  u32 mask                               spent   22  u32 microseconds
+ *                                                       fallback 23 JSON: EncoderFallback
  *
  *     name and times: u64 segment │ u32 index │ u64 dts │ i32 pts − dts │ u32 duration (ticks of the track) │ u8 flags
  */
+import type { EncoderFallback } from "#codecs/encoding.ts";
 import { ByteReader } from "#bytes/reader.ts";
 import { RecordReader } from "#bytes/records.ts";
 import { ByteWriter } from "#bytes/writer.ts";
@@ -77,10 +79,12 @@ export type WorkerReport =
   | { readonly kind: "end" }
   | { readonly kind: "fault"; readonly message: string }
   /** Processor time used since the last such report, microseconds. */
-  | { readonly kind: "spent"; readonly cpuMicros: number };
+  | { readonly kind: "spent"; readonly cpuMicros: number }
+  /** Hardware was wanted and is not there; the rungs are encoded all the same. */
+  | { readonly kind: "fallback"; readonly fallback: EncoderFallback };
 
 const COMMAND = { open: 1, source: 2, frame: 3, seal: 4, abandon: 5, finish: 6, rungs: 7 } as const;
-const REPORT = { ready: 16, frame: 17, sealed: 18, taken: 19, end: 20, fault: 21, spent: 22 } as const;
+const REPORT = { ready: 16, frame: 17, sealed: 18, taken: 19, end: 20, fault: 21, spent: 22, fallback: 23 } as const;
 const FRAME_HEAD_BYTES = 40;
 
 /** Writes one record of the parent with its length. */
@@ -109,6 +113,7 @@ export function writeWorkerReport(report: WorkerReport): Uint8Array {
   else if (report.kind === "spent") writer.u32(report.cpuMicros);
   return finished(writer);
 }
+  else if (report.kind === "fallback") writer.text(JSON.stringify(report.fallback));
 
 function finished(writer: ByteWriter): Uint8Array {
   writer.patchU32(0, writer.length - 4);
@@ -203,6 +208,8 @@ function parseReport(bytes: Uint8Array): WorkerReport {
       return { kind: "spent", cpuMicros: reader.u32() };
     default:
       throw broken(`a worker's report of kind ${kind}`);
+    case REPORT.fallback:
+      return { kind: "fallback", fallback: fallbackOf(parseJson(reader, "a worker's report")) };
   }
 }
 
@@ -237,6 +244,11 @@ function configOf(value: unknown, what: string): TrackConfig {
 
 function jobOf(value: unknown): TranscodeJob {
   const job = objectOf(value, "a worker's job");
+function fallbackOf(value: unknown): EncoderFallback {
+  const { wanted, used, reason, hint } = objectOf(value, "a worker's word of its encoder");
+  return { wanted: String(wanted), used: String(used), reason: String(reason), hint: String(hint) };
+}
+
   const { kind, rungs } = job;
   if (!Array.isArray(rungs) || rungs.length > WORKER_RUNGS_MAX) throw broken("a worker's job lacks its rungs");
   const source = configOf(job["source"], "a source");

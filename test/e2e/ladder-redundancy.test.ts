@@ -47,7 +47,7 @@ async function killElders(platform: Platform, kills: number): Promise<void> {
 async function uninterrupted(source: ServedTrack, coding: Coding): Promise<[VideoConfig | undefined, RungFrame[]]> {
   const frames: RungFrame[] = [];
   const configs: VideoConfig[] = [];
-  const encoding = { profile: "realtime", coding } as const;
+  const encoding = { profile: "realtime", coding, hardware: "none" } as const;
   const events = {
     ready: (told: readonly unknown[]) => configs.push(...(told as VideoConfig[])),
     frame: (frame: RungFrame) => frames.push(frame),
