@@ -106,9 +106,10 @@ describe("the ladder", () => {
   }
 });
 
-describe("a viewer with a slow connection", () => {
-  let page: Page;
+/** A viewer with a slow connection, who is given a rung. */
+let page: Page;
 
+describe("a viewer with a slow connection", () => {
   test("is given a rung that fits, without a stall", async () => {
     page = await browser.page();
     const session = await browser.context.newCDPSession(page);
@@ -149,11 +150,14 @@ const factsOf = (page: Page): Promise<Facts> =>
   });
 
 describe("a worker that is killed", () => {
-  test("takes nothing from the source; the one after it goes on in the middle of the segment", async () => {
+  test("takes nothing from the source; the one after it goes on in the middle of the segment, and viewers play on", async () => {
+    const before = { facts: await factsOf(page), currentTime: (await playbackOf(page))?.currentTime ?? 0 };
+    const fromMs = performance.now();
+    const wholePressure = measureCpuPressure();
     for (let kill = 0; kill < 3; kill++) {
       const [pid] = await transcoderPids(platform);
       expect(pid).toBeDefined();
-      const before = (await segmentsOf("240p")).at(-1)?.number ?? 0;
+      const last = (await segmentsOf("240p")).at(-1)?.number ?? 0;
       process.kill(pid ?? 0, "SIGKILL");
       const killedMs = performance.now();
       const pressure = measureCpuPressure();
@@ -166,12 +170,17 @@ describe("a worker that is killed", () => {
       if (pressure() < PRESSURE_MAX) expect(performance.now() - killedMs).toBeLessThan(BACK_MS_MAX);
       const after = await eventually(15_000, "whole segments of the rung after the loss", async () => {
         const segments = await segmentsOf("240p");
-        return segments.filter(({ number }) => number > before + 1).length >= 2 ? segments : undefined;
+        return segments.filter(({ number }) => number > last + 1).length >= 2 ? segments : undefined;
       });
       expect(after.filter(({ isGap }) => isGap)).toEqual([]);
       for (const [i, { number }] of after.entries()) expect(number).toBe((after[0]?.number ?? 0) + i);
       expect((await segmentsOf("source")).every(({ isGap }) => !isGap)).toBe(true);
       expect(await transcoderPids(platform)).toHaveLength(1);
     }
+    const playback = await playbackOf(page);
+    const seconds = (performance.now() - fromMs) / 1000;
+    expect(playback?.height).toBeLessThanOrEqual(360);
+    expect((playback?.currentTime ?? 0) - before.currentTime).toBeGreaterThan(seconds / 2);
+    if (wholePressure() < PRESSURE_MAX) expect((await factsOf(page)).stalls).toBe(before.facts.stalls);
   }, 60_000);
 });
