@@ -114,16 +114,13 @@ function byDesirability(variants: readonly VariantStream[]): VariantStream[] {
   return [...variants].sort((a, b) => worth(b) - worth(a));
 }
 
-/**
- * The groups that variants name. Players that know no groups begin with the default rendition that is listed first (ffmpeg) or last (VLC 3), which
- * shall be the best: where there is a low one, the best is there again behind it, in a group that no variant names.
- */
+/** The groups that variants name. The best ones are first, since ffmpeg begins with the rendition it reads first. */
 function renderGroups(groups: readonly AudioGroups[], variants: readonly VariantStream[]): string {
   const named = new Set(variants.map(({ audioGroup }) => audioGroup));
-  const best = groups.map((pair) => pair.best).filter(({ id }) => named.has(id));
-  const low = groups.flatMap((pair) => pair.low ?? []).filter(({ id }) => named.has(id));
-  const again = low.length === 0 ? [] : best.map((group) => ({ ...group, id: `${group.id}-again` }));
-  return [...best, ...low, ...again].map(renderAudioGroup).join("");
+  return [...groups.map(({ best }) => best), ...groups.flatMap(({ low }) => low ?? [])]
+    .filter(({ id }) => named.has(id))
+    .map(renderAudioGroup)
+    .join("");
 }
 
 function renderVariants(variants: readonly VariantStream[]): string {
