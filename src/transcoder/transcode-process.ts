@@ -5,7 +5,8 @@ import { Fault } from "#faults/fault.ts";
 import { type Frame, FrameFlag } from "#media/frame.ts";
 import { type TrackConfig, VIDEO_TIMESCALE } from "#media/track.ts";
 import type { Clock } from "#time/clock.ts";
-import { ticksToMicros } from "#time/ticks.ts";
+import { microsToTicks, ticksToMicros } from "#time/ticks.ts";
+import { soundRateOf } from "./sound-ladder.ts";
 import {
   type TranscodeJob,
   type WireFrame,
@@ -36,7 +37,7 @@ export interface RungFrame {
   readonly dts: number;
   readonly ptsOffset: number;
   readonly duration: number;
-  /** True for the first frame of a segment, which is an IDR, and for no other. */
+  /** True for every sound, and for the first picture of a segment, which is an IDR, and no other. */
   readonly keyframe: boolean;
   /** As `Frame.payload`; parameter sets are in the rung's configuration alone. */
   readonly payload: Uint8Array;
@@ -51,9 +52,9 @@ export interface TranscodeEvents {
   sealed(rung: number, segment: number, frameCount: number): void;
   /** The worker used so much processor time since it last said so. */
   spent(cpuMicros: number): void;
-  /**
   /** Hardware was wanted and could not be opened: something else encodes. Once at most for each encoder that was wanted, before {@link ready}. */
   fellBack?(fallback: EncoderFallback): void;
+  /**
    * The worker is gone: it crashed or told a fault (`TRANSCODER_FAILED`), or it hung or fell hopelessly behind and was killed
    * (`TRANSCODER_STALLED`). Once at most, not after `stop()`; nothing follows.
    */
@@ -61,7 +62,7 @@ export interface TranscodeEvents {
 }
 
 /**
- * A transcode worker as its parent sees it: a process of its own that decodes a broadcast's picture and encodes its rungs. It ends with its
+ * A transcode worker as its parent sees it: a process of its own that decodes a track of a broadcast and encodes its rungs. It ends with its
  * standard input, so it never outlives us.
  *
  *   opening ─ready─▶ working ─finish─▶ draining ─▶ ended
@@ -73,7 +74,11 @@ export class TranscodeProcess {
   readonly #clock: Clock;
   readonly #reader = new WorkerReportReader();
   readonly #rungCount: number;
+  readonly #isSound: boolean;
+  /** Ticks per second of the source's track. */
   readonly #timescale: number;
+  /** Ticks per second of the rungs. */
+  readonly #rungTimescale: number;
   readonly #watching = new AbortController();
   readonly #exited = Promise.withResolvers<void>();
   readonly #over = Promise.withResolvers<void>();
@@ -84,8 +89,11 @@ export class TranscodeProcess {
   /** Frames sent that the worker has not yet decoded. */
   #untaken = 0;
   #idleLooks = 0;
-  /** Position the next frame must have to follow the last one; `undefined`: it must begin a segment with a keyframe. */
-  #next: { segment: number; index: number } | undefined;
+  /**
+   * Position the next frame must have to follow the last one, and whether the segment is whole; `undefined`: a picture must begin a segment with
+   * a keyframe, a sound may be any.
+   */
+  #next: { segment: number; index: number; isSealed: boolean } | undefined;
   /** Decode times up to which frames were sent, were taken, and came back from each rung. Ticks of the track. */
   #sentTicks: number | undefined;
   readonly #takenTicks: number[] = [];
@@ -98,7 +106,9 @@ export class TranscodeProcess {
     this.#events = events;
     this.#clock = clock;
     this.#rungCount = job.rungs.length;
-    this.#timescale = job.source.kind === "video" ? VIDEO_TIMESCALE : job.source.sampleRate;
+    this.#isSound = job.kind === "audio";
+    this.#timescale = job.kind === "audio" ? job.timescale : VIDEO_TIMESCALE;
+    this.#rungTimescale = job.kind === "audio" ? soundRateOf(job.timescale) : VIDEO_TIMESCALE;
     this.#backTicks = job.rungs.map(() => 0);
     // It needs nothing of our environment, and our secrets may be in it.
     this.#child = spawn(process.execPath, [fileURLToPath(new URL(ENTRY, import.meta.url))], {
@@ -124,12 +134,13 @@ export class TranscodeProcess {
   }
 
   /**
-   * Takes a frame of the source's track; never blocks. Frames before the first keyframe that begins a segment are left out, and so is the
-   * rest of a segment in which one is missing: the rungs then lack the end of it.
+   * Takes a frame of the source's track; never blocks. Pictures before the first keyframe that begins a segment are left out, and so is the
+   * rest of a segment in which a frame is missing: the rungs then lack the end of it. A worker listens to a sound from any frame on, and makes
+   * the first segment before which it heard enough.
    */
   frame(frame: Frame): void {
     if (this.#isOver || this.#isFinishing || !this.#follows(frame)) return;
-    this.#next = { segment: frame.segment, index: frame.index + 1 };
+    this.#next = { segment: frame.segment, index: frame.index + 1, isSealed: false };
     const endTicks = frame.dts + frame.duration;
     if (this.#sentTicks === undefined) this.#backTicks.fill(frame.dts);
     this.#sentTicks = endTicks;
@@ -145,9 +156,13 @@ export class TranscodeProcess {
   /** The source's share of the segment is complete: `frameCount` frames. */
   seal(segment: number, frameCount: number): void {
     const next = this.#next;
-    if (next === undefined || next.segment !== segment) return;
-    if (next.index === frameCount) this.#send({ kind: "seal", segment, frameCount });
-    else this.#abandon();
+    if (next === undefined) return;
+    const isEmpty = this.#isSound && segment > next.segment && frameCount === 0;
+    if (isEmpty) this.#next = { segment, index: 0, isSealed: true };
+    else if (next.segment !== segment) return;
+    else if (next.index !== frameCount) return this.#abandon();
+    next.isSealed = true;
+    this.#send({ kind: "seal", segment, frameCount });
   }
 
   /** Changed parameters of the source, from its next frame on, which is a keyframe that begins a segment. The rungs stay as they are. */
@@ -188,13 +203,21 @@ export class TranscodeProcess {
   /** Whether the frame can be decoded with what was sent before it. */
   #follows(frame: Frame): boolean {
     const next = this.#next;
-    const isStart = frame.index === 0 && (frame.flags & FrameFlag.KEY) !== 0;
+    const isStart = this.#isSound || (frame.index === 0 && (frame.flags & FrameFlag.KEY) !== 0);
     if (next === undefined) return isStart;
+    if (this.#isSound) return this.#followsAsSound(frame, next);
     const isNext = frame.segment === next.segment ? frame.index === next.index : frame.index === 0;
     // A later segment without a keyframe needs all of the one before it.
     if (isNext && (isStart || frame.segment === next.segment || frame.segment === next.segment + 1)) return true;
     this.#abandon();
     return isStart;
+  }
+
+  /** A sound can be heard from any frame on; where some are missing, the worker begins anew. */
+  #followsAsSound({ segment, index, dts }: Frame, next: { segment: number; index: number; isSealed: boolean }): true {
+    const isNext = segment === next.segment ? index === next.index : index === 0 && segment > next.segment;
+    if (!isNext || (dts !== this.#sentTicks && !next.isSealed)) this.#abandon();
+    return true;
   }
 
   #abandon(): void {
@@ -280,8 +303,14 @@ export class TranscodeProcess {
       );
       return;
     }
-    this.#backTicks[rung] = frame.dts + frame.duration;
+    this.#backTicks[rung] = this.#sourceTicks(frame.dts + frame.duration);
     this.#events.frame({ rung, keyframe: (flags & FrameFlag.KEY) !== 0, ...frame });
+  }
+
+  /** Time of a rung in ticks of the source's track. */
+  #sourceTicks(rungTicks: number): number {
+    if (this.#rungTimescale === this.#timescale) return rungTicks;
+    return microsToTicks(ticksToMicros(rungTicks, this.#rungTimescale), this.#timescale);
   }
 
   /** Kills a worker that has something to do and does nothing. */

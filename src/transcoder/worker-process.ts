@@ -1,5 +1,5 @@
 /**
- * The transcode worker: one broadcast's picture is decoded and encoded here and nowhere else, so that a crash of a codec ends this process
+ * The transcode worker: one track of a broadcast is decoded and encoded here and nowhere else, so that a crash of a codec ends this process
  * alone. Commands of `worker-wire.ts` come on standard input, reports go to standard output. It ends when standard input does. Nothing is
  * opened, probed or fetched. Commands are read as fast as they are encoded and no faster: what waits, waits in the parent's pipe.
  */
@@ -8,6 +8,7 @@ import { setPriority } from "node:os";
 import { AV_LOG_FATAL } from "node-av/constants";
 import { Log } from "node-av/lib";
 import { assert } from "#faults/fault.ts";
+import { SoundTranscoder } from "./sound-transcoder.ts";
 import { SourceTranscoder } from "./source-transcoder.ts";
 import type { TrackTranscoder } from "./track-transcoder.ts";
 import {
@@ -37,8 +38,7 @@ function tellSpent(): void {
 }
 
 function open(job: TranscodeJob): TrackTranscoder {
-  assert(job.kind === "video", "a worker transcodes pictures");
-  const transcoder = new SourceTranscoder(job, tell);
+  const transcoder = job.kind === "video" ? new SourceTranscoder(job, tell) : new SoundTranscoder(job, tell);
   tell({ kind: "ready", configs: transcoder.configs });
   return transcoder;
 }

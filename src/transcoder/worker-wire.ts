@@ -48,6 +48,8 @@ export interface SoundJob {
   readonly kind: "audio";
   /** Codec parameters of the source's sound. */
   readonly source: AudioConfig;
+  /** Ticks per second of the source's track: its first sample rate. */
+  readonly timescale: number;
   readonly rungs: readonly SoundRung[];
   /** Nothing was before the first frame that the worker will be given: it need not listen for a while before it begins. */
   readonly isFromStart: boolean;
@@ -242,13 +244,13 @@ function configOf(value: unknown, what: string): TrackConfig {
   return { ...(config as unknown as TrackConfig), record: Uint8Array.from(record as number[]) };
 }
 
-function jobOf(value: unknown): TranscodeJob {
-  const job = objectOf(value, "a worker's job");
 function fallbackOf(value: unknown): EncoderFallback {
   const { wanted, used, reason, hint } = objectOf(value, "a worker's word of its encoder");
   return { wanted: String(wanted), used: String(used), reason: String(reason), hint: String(hint) };
 }
 
+function jobOf(value: unknown): TranscodeJob {
+  const job = objectOf(value, "a worker's job");
   const { kind, rungs } = job;
   if (!Array.isArray(rungs) || rungs.length > WORKER_RUNGS_MAX) throw broken("a worker's job lacks its rungs");
   const source = configOf(job["source"], "a source");
