@@ -267,6 +267,9 @@ export class TranscodeProcess {
       case "spent":
         this.#events.spent(report.cpuMicros);
         return;
+      case "fallback":
+        this.#events.fellBack?.(report.fallback);
+        return;
       case "taken": {
         this.#untaken--;
         const endTicks = this.#takenTicks.shift();
@@ -290,9 +293,6 @@ export class TranscodeProcess {
       return;
     }
     this.#isReady = true;
-      case "fallback":
-        this.#events.fellBack?.(report.fallback);
-        return;
     this.#events.ready(configs);
   }
 

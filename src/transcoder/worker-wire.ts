@@ -113,9 +113,9 @@ export function writeWorkerReport(report: WorkerReport): Uint8Array {
   else if (report.kind === "taken") writer.u8(report.isUnused ? 1 : 0);
   else if (report.kind === "fault") writer.text(report.message);
   else if (report.kind === "spent") writer.u32(report.cpuMicros);
+  else if (report.kind === "fallback") writer.text(JSON.stringify(report.fallback));
   return finished(writer);
 }
-  else if (report.kind === "fallback") writer.text(JSON.stringify(report.fallback));
 
 function finished(writer: ByteWriter): Uint8Array {
   writer.patchU32(0, writer.length - 4);
@@ -208,10 +208,10 @@ function parseReport(bytes: Uint8Array): WorkerReport {
       return { kind: "fault", message: reader.text(reader.remaining) };
     case REPORT.spent:
       return { kind: "spent", cpuMicros: reader.u32() };
-    default:
-      throw broken(`a worker's report of kind ${kind}`);
     case REPORT.fallback:
       return { kind: "fallback", fallback: fallbackOf(parseJson(reader, "a worker's report")) };
+    default:
+      throw broken(`a worker's report of kind ${kind}`);
   }
 }
 
