@@ -1,4 +1,4 @@
-import type { MultivariantPlaylist, Variant } from "#probe/hls/multivariant-playlist.ts";
+import type { MediaRendition, MultivariantPlaylist, Variant } from "#probe/hls/multivariant-playlist.ts";
 import type { MeasuredRendition, MultivariantRule } from "./rule.ts";
 
 /** Frame rates are written with up to three decimals. */
@@ -12,7 +12,7 @@ const AVERAGE_SECONDS_MIN = 10;
 
 type Measured = ReadonlyMap<string, MeasuredRendition>;
 
-/** The measured renditions of a variant: its own and each audio it may be played with. */
+/** The measured renditions of a variant: its own and each audio it may be played with; one of these alone where the variant is one of them. */
 function combinations(
   playlist: MultivariantPlaylist,
   variant: Variant,
@@ -22,12 +22,9 @@ function combinations(
   const own = measured.get(new URL(variant.uri, url).href);
   if (own === undefined) return [];
   const audios = playlist.renditions.filter((r) => r.type === "AUDIO" && r.groupId === variant.audioGroup);
-  const found: MeasuredRendition[][] = [];
-  for (const { uri } of audios) {
-    const audio = uri === undefined ? undefined : measured.get(new URL(uri, url).href);
-    if (audio !== undefined && audio !== own) found.push([own, audio]);
-  }
-  return found.length === 0 ? [[own]] : found;
+  const sounds = audios.flatMap(({ uri }) => (uri === undefined ? [] : (measured.get(new URL(uri, url).href) ?? [])));
+  if (sounds.includes(own)) return sounds.map((sound) => [sound]);
+  return sounds.length === 0 ? [[own]] : sounds.map((sound) => [own, sound]);
 }
 
 function* checkCodecs(playlist: MultivariantPlaylist, measured: Measured, url: string): Iterable<string> {
@@ -73,6 +70,49 @@ function* checkGroups({ variants, renditions }: MultivariantPlaylist): Iterable<
     if (rendition.isDefault && defaults.has(group)) yield `two DEFAULT=YES in group "${rendition.groupId}"`;
     if (rendition.isDefault) defaults.add(group);
     if (rendition.isDefault && !rendition.autoselect) yield `"${rendition.name}" is DEFAULT=YES but not AUTOSELECT=YES`;
+  }
+}
+
+/** What must be the same of a rendition in every group that has it (§4.4.6.1.1). */
+function describe({ name, language, isDefault, autoselect }: MediaRendition): string {
+  return `"${name}"${language === undefined ? "" : ` in ${language}`}${isDefault ? ", the default" : ""}${autoselect ? "" : ", not selected by itself"}`;
+}
+
+function* checkGroupMembers({ renditions }: MultivariantPlaylist): Iterable<string> {
+  const groups = new Map<string, string[]>();
+  for (const rendition of renditions) {
+    const key = `${rendition.type} "${rendition.groupId}"`;
+    groups.set(key, [...(groups.get(key) ?? []), describe(rendition)]);
+  }
+  const first = new Map<string, string>();
+  for (const [group, members] of groups) {
+    const type = group.split(" ")[0] ?? "";
+    const all = members.sort().join("; ");
+    const known = first.get(type);
+    if (known === undefined) first.set(type, all);
+    else if (known !== all) yield `the group ${group} has ${all}; another has ${known}`;
+  }
+}
+
+function* checkScores({ variants }: MultivariantPlaylist): Iterable<string> {
+  const without = variants.filter(({ score }) => score === undefined);
+  if (without.length < variants.length) for (const { uri } of without) yield `${uri} has no SCORE, others have`;
+  for (const { uri, score } of variants) if (score === 0) yield `${uri} has SCORE=0`;
+}
+
+/** Signs of stable identifiers. */
+const STABLE_ID = /^[A-Za-z0-9+/=.\-_]+$/;
+
+function* checkStableIds({ variants, renditions }: MultivariantPlaylist): Iterable<string> {
+  for (const list of [variants, renditions]) {
+    const ids = new Map<string, string>();
+    for (const { uri, stableId } of list) {
+      if (uri === undefined || stableId === undefined) continue;
+      if (!STABLE_ID.test(stableId)) yield `${uri} has the stable identifier ${JSON.stringify(stableId)}`;
+      const known = ids.get(uri) ?? stableId;
+      if (known !== stableId) yield `${uri} has two stable identifiers, "${known}" and "${stableId}"`;
+      ids.set(uri, known);
+    }
   }
 }
 
@@ -177,6 +217,31 @@ export const MULTIVARIANT_RULES: readonly MultivariantRule[] = [
     severity: "error",
     demands: "Groups exist, names in a group differ, at most one rendition is DEFAULT, and that one is AUTOSELECT.",
     check: checkGroups,
+  },
+  {
+    on: "multivariant",
+    id: "groups-alike",
+    clause: "4.4.6.1.1",
+    // Groups of unlike codecs break it so that a player without one of the codecs finds something to play.
+    severity: "warning",
+    demands: "Groups of a type have the same members: names, languages, defaults.",
+    check: checkGroupMembers,
+  },
+  {
+    on: "multivariant",
+    id: "scores-consistent",
+    clause: "4.4.6.2",
+    severity: "warning",
+    demands: "Every variant has a positive SCORE, or none has one.",
+    check: checkScores,
+  },
+  {
+    on: "multivariant",
+    id: "stable-ids-consistent",
+    clause: "4.4.6.1, 4.4.6.2",
+    severity: "error",
+    demands: "Stable identifiers are made of the allowed signs, and an address has one.",
+    check: checkStableIds,
   },
   {
     on: "multivariant",

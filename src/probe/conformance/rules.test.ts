@@ -391,6 +391,9 @@ const MULTIVARIANT_CASES: Readonly<Record<string, string>> = {
   "frame-rate-true": but(MULTIVARIANT, ["29.970", "25.000"]),
   "frame-rate-reached": but(MULTIVARIANT, ["29.970", "30.030"]),
   "groups-consistent": but(MULTIVARIANT, ['AUDIO="a"', 'AUDIO="b"']),
+  "groups-alike": `${MULTIVARIANT}#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="b",NAME="sound",AUTOSELECT=YES,URI="low/index.m3u8"\n`,
+  "scores-consistent": `${MULTIVARIANT}#EXT-X-STREAM-INF:BANDWIDTH=1,SCORE=1\nlow/index.m3u8\n`,
+  "stable-ids-consistent": `${MULTIVARIANT}#EXT-X-STREAM-INF:BANDWIDTH=1,STABLE-VARIANT-ID="a b"\nlow/index.m3u8\n`,
   "independent-segments-stated": but(MULTIVARIANT, ["#EXT-X-INDEPENDENT-SEGMENTS\n", ""]),
 };
 
@@ -461,6 +464,26 @@ describe("every rule finds its breach and nothing else", () => {
       expect(complaints(rule, true).length).toBeGreaterThan(0);
     });
   }
+});
+
+test("a sound in two groups is measured in each; sound alone is no sum of its languages", () => {
+  const low = measured("http://server/live/low/index.m3u8", "audio");
+  const text = `${MULTIVARIANT}#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="b",NAME="sound",DEFAULT=YES,AUTOSELECT=YES,URI="low/index.m3u8"
+#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="b",NAME="other",AUTOSELECT=YES,URI="audio/index.m3u8"
+#EXT-X-STREAM-INF:BANDWIDTH=130000,AVERAGE-BANDWIDTH=128000,CODECS="mp4a.40.2",AUDIO="b"
+low/index.m3u8
+`;
+  const rule = RULES.find(({ id }) => id === "bandwidth-covers-peak");
+  if (rule?.on !== "multivariant") throw new Error("no such rule");
+  const found = (peakBitrate: number): string[] => [
+    ...rule.check(
+      parseMultivariantPlaylist(text),
+      new Map([...MEASURED, [low.url, { ...low, peakBitrate }]]),
+      "http://server/live/index.m3u8",
+    ),
+  ];
+  expect(found(60_000)).toEqual([]);
+  expect(found(200_000)).toEqual(["low/index.m3u8 has BANDWIDTH=130000, segments reach 200000 bit/s"]);
 });
 
 test("no rule of a playlist finds anything in three correct versions", () => {

@@ -11,6 +11,8 @@ export interface Variant {
   readonly frameRate: number | undefined;
   readonly audioGroup: string | undefined;
   readonly pathwayId: string | undefined;
+  readonly score: number | undefined;
+  readonly stableId: string | undefined;
 }
 
 /** An EXT-X-MEDIA (§4.4.6.1). */
@@ -22,6 +24,8 @@ export interface MediaRendition {
   readonly isDefault: boolean;
   readonly autoselect: boolean;
   readonly channels: string | undefined;
+  readonly language: string | undefined;
+  readonly stableId: string | undefined;
 }
 
 /** What a multivariant playlist says. */
@@ -46,6 +50,8 @@ function parseVariant(value: string, uri: string, line: number): Variant {
     frameRate: list.decimal("FRAME-RATE"),
     audioGroup: list.quoted("AUDIO"),
     pathwayId: list.quoted("PATHWAY-ID"),
+    score: list.decimal("SCORE"),
+    stableId: list.quoted("STABLE-VARIANT-ID"),
   };
 }
 
@@ -61,6 +67,8 @@ function parseRendition(value: string, line: number): MediaRendition {
     isDefault: list.yes("DEFAULT"),
     autoselect: list.yes("AUTOSELECT"),
     channels: list.quoted("CHANNELS"),
+    language: list.quoted("LANGUAGE"),
+    stableId: list.quoted("STABLE-RENDITION-ID"),
   };
 }
 

@@ -38,7 +38,11 @@ export function chooseRenditions(
   for (const variant of playlist.variants) everything.set(resolve(variant.uri, url), variant.uri);
   for (const rendition of playlist.renditions) {
     const media = rendition.type === "AUDIO" || rendition.type === "VIDEO";
-    if (media && rendition.uri !== undefined) everything.set(resolve(rendition.uri, url), rendition.name);
+    if (!media || rendition.uri === undefined) continue;
+    const target = resolve(rendition.uri, url);
+    // One sound has the same name in every group that has a version of it.
+    const isTaken = [...everything].some(([other, name]) => other !== target && name === rendition.name);
+    if (!everything.has(target) || !isTaken) everything.set(target, isTaken ? rendition.uri : rendition.name);
   }
   const urls = [...everything.keys()];
   if (all) return { chosen: [...everything].map(([target, name]) => ({ name, url: target })), all: urls };
