@@ -1,8 +1,9 @@
 import type { Ladder } from "#media/ladder.ts";
-import type { TrackConfig, VideoConfig } from "#media/track.ts";
+import type { AudioConfig, TrackConfig, VideoConfig } from "#media/track.ts";
 import { assert } from "#faults/fault.ts";
 import { planLadder } from "./ladder.ts";
 import type { Encoding } from "./rung.ts";
+import { planSound } from "./sound-ladder.ts";
 import type { TranscodeJob } from "./worker-wire.ts";
 
 /** A rung as its ladder sees it, whatever it is made of. */
@@ -33,7 +34,7 @@ export interface LadderPlan {
 const USUAL_FPS = 30;
 
 /** Rungs of a picture; `undefined` where there are none. */
-export function planPicture(source: VideoConfig, ladder: Ladder, encoding: Encoding): LadderPlan | undefined {
+export function planPictureLadder(source: VideoConfig, ladder: Ladder, encoding: Encoding): LadderPlan | undefined {
   const { frameRate, width, height, pixelAspect, colour } = source;
   const rungs = planLadder(source, frameRate, ladder);
   if (rungs.length === 0) return undefined;
@@ -49,6 +50,21 @@ export function planPicture(source: VideoConfig, ladder: Ladder, encoding: Encod
     job: (config) => {
       assert(config.kind === "video", "a picture's ladder is made of a picture");
       return { kind: "video", source: config, frameRate, rungs, encoding };
+    },
+  };
+}
+
+/** Rungs of a sound whose track counts `timescale` ticks a second. */
+export function planSoundLadder(source: AudioConfig, timescale: number): LadderPlan {
+  const rungs = planSound(source);
+  return {
+    rungs: rungs.map(({ name }) => ({ name, frameRateDivisor: 1, megapixels: 0, megapixelsPerSecond: 0 })),
+    // What comes before a segment decides over its first frames.
+    segmentsBefore: 1,
+    key: JSON.stringify([rungs, timescale]),
+    job: (config, isFromStart) => {
+      assert(config.kind === "audio", "a sound's ladder is made of a sound");
+      return { kind: "audio", source: config, timescale, rungs, isFromStart };
     },
   };
 }

@@ -13,7 +13,7 @@ import type { Track, TrackConfig } from "#media/track.ts";
 import type { Observer } from "#observe/event.ts";
 import type { Clock } from "#time/clock.ts";
 import type { EncodingCapacity } from "./capacity.ts";
-import { type LadderPlan, planPicture } from "./ladder-plan.ts";
+import { type LadderPlan, planPictureLadder, planSoundLadder } from "./ladder-plan.ts";
 import { type RelayHealth, relayHealth } from "./relay-health.ts";
 import type { Encoding } from "./rung.ts";
 import { TrackLadder } from "./track-ladder.ts";
@@ -116,16 +116,17 @@ export class Relay {
     this.#tellTracks();
   }
 
-  /** What rungs are made of: the picture, unless the encoder sends a ladder of its own. */
+  /** What rungs are made of: the picture, unless the encoder sends a ladder of its own, and the first sound. */
   #transcoded(tracks: readonly Track[]): readonly Track[] {
     const pictures = tracks.filter(({ config }) => config.kind === "video");
-    return pictures.length === 1 ? pictures : [];
+    const sounds = tracks.filter(({ config }) => config.kind === "audio");
+    return [...(pictures.length === 1 ? pictures : []), ...sounds.slice(0, 1)];
   }
 
   #add(source: Track): void {
     const { stream } = this.#options.source;
     const { redundancy, capacity, knownConfigs, clock, observer } = this.#options;
-    const plan = this.#plan(source.config);
+    const plan = this.#plan(source);
     if (plan === undefined) return;
     const ladder = new TrackLadder({
       stream,
@@ -144,9 +145,9 @@ export class Relay {
     this.#ladders.set(source.id, ladder);
   }
 
-  #plan(source: TrackConfig): LadderPlan | undefined {
+  #plan({ config, timescale }: Track): LadderPlan | undefined {
     const { ladder, encoding } = this.#options;
-    return source.kind === "video" ? planPicture(source, ladder, encoding) : undefined;
+    return config.kind === "video" ? planPictureLadder(config, ladder, encoding) : planSoundLadder(config, timescale);
   }
 
   #tellTracks(): void {

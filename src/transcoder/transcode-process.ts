@@ -111,7 +111,7 @@ export class TranscodeProcess {
     this.#rungTimescale = job.kind === "audio" ? soundRateOf(job.timescale) : VIDEO_TIMESCALE;
     this.#backTicks = job.rungs.map(() => 0);
     // It needs nothing of our environment, and our secrets may be in it.
-    this.#child = spawn(process.execPath, [fileURLToPath(new URL(ENTRY, import.meta.url))], {
+    this.#child = spawn(process.execPath, [fileURLToPath(new URL(ENTRY, import.meta.url)), job.kind], {
       stdio: ["pipe", "pipe", "pipe"],
       env: {},
     });
