@@ -1,6 +1,6 @@
 import { type Signal, useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import { useRef } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { loadStills, type Still, stillAt } from "#web/storyboard.ts";
 import type { Player } from "./player.ts";
 import { stateOf } from "./player-facts.ts";
@@ -11,6 +11,8 @@ import { delayText, spokenDelay } from "./words.ts";
 const LIST_EVERY_MS = 2_500;
 /** Whoever lets go so near to the live edge means it, seconds. */
 const LIVE_WITHIN_SECONDS = 0.75;
+/** A delay is spoken again when it has changed by so much, seconds: a picture that is paused falls behind all the time. */
+const SPOKEN_STEP_SECONDS = 4;
 /** Seconds that keys move by, positive to later. */
 const KEY_SECONDS: Readonly<Record<string, number>> = {
   ArrowLeft: -5,
@@ -81,6 +83,10 @@ function Preview({
 function Slider({ player, range }: { player: Player; range: SeekRange | undefined }): JSX.Element {
   const isLive = stateOf(player) === "live";
   const behind = range === undefined || isLive ? 0 : range.live - range.position;
+  const spoken = useRef(0);
+  const wasLive = spoken.current < LIVE_WITHIN_SECONDS;
+  if (wasLive !== behind < LIVE_WITHIN_SECONDS || Math.abs(behind - spoken.current) >= SPOKEN_STEP_SECONDS)
+    spoken.current = behind;
   const onKeyDown = (event: KeyboardEvent): void => {
     const seconds = KEY_SECONDS[event.key];
     if (seconds !== undefined) player.seekBy(seconds);
@@ -99,7 +105,9 @@ function Slider({ player, range }: { player: Player; range: SeekRange | undefine
       value={-behind}
       disabled={range === undefined}
       aria-label="Time"
-      aria-valuetext={behind < LIVE_WITHIN_SECONDS ? "Live" : `${spokenDelay(behind * 1000)} behind live`}
+      aria-valuetext={
+        spoken.current < LIVE_WITHIN_SECONDS ? "Live" : `${spokenDelay(spoken.current * 1000)} behind live`
+      }
       onKeyDown={onKeyDown}
       onChange={({ currentTarget }) => {
         if (range !== undefined) player.seekTo(range.live + Number(currentTarget.value));
@@ -119,6 +127,10 @@ export function SeekBar({ player }: { player: Player }): JSX.Element {
   const pointed = useSignal<number | undefined>(undefined);
   const isDragging = useSignal(false);
   const { stills, refresh } = useStills(player.stream.value.name);
+  // The window moves under a pointer that rests.
+  useEffect(() => {
+    if (pointed.value !== undefined) refresh();
+  }, [range]);
   const point = (event: PointerEvent): void => {
     const { left, width } = bar.current?.getBoundingClientRect() ?? { left: 0, width: 1 };
     pointed.value = Math.min(1, Math.max(0, (event.clientX - left) / width));
