@@ -19,7 +19,10 @@ import { SoundPass } from "./sound-pass.ts";
 import type { TrackTranscoder } from "./track-transcoder.ts";
 import type { SoundJob, WireFrame } from "./worker-wire.ts";
 
-/** How much a pass hears before its segment, in blocks: decoder and encoder have forgotten by then that nothing was before. */
+/**
+ * How much a pass hears before its segment, in blocks: decoder and encoder have forgotten by then that nothing was before. With a source in AAC a
+ * segment's first frames are as good as the others from 2 blocks on, with one in Opus from 6 on, and as large from 6 and 8 on.
+ */
 const WARM_UP_BLOCKS = 8;
 /** Frames it hears before its segment, at most: 640 ms of the shortest packets of Opus. */
 const WARM_UP_FRAMES_MAX = 256;
