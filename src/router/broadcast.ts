@@ -7,6 +7,7 @@
 import { Fault } from "#faults/fault.ts";
 import { LiveBroadcast } from "#link/live-broadcast.ts";
 import type { EndReason } from "#link/record.ts";
+import type { StreamEvent } from "#link/stream-event.ts";
 import { trackHealth, TrackMeter } from "#link/track-health.ts";
 import type { RawFrame, RawTrack } from "#media/frame.ts";
 import type { EncoderMetadata, PublishRequest, PublishSink, SessionEnd } from "#media/publish.ts";
@@ -14,6 +15,7 @@ import type { TrackConfig } from "#media/track.ts";
 import type { GateCheckpoint } from "#timeline/checkpoint.ts";
 import { Gate } from "#timeline/gate.ts";
 import { type BroadcastHealth, KeyframeMeter, warningsOf } from "./health.ts";
+import { LifeEvents } from "./life-events.ts";
 import type { BroadcastSettings, RouterPorts } from "./ports.ts";
 
 /** Silence after which another encoder may take a stream over, milliseconds. */
@@ -26,6 +28,7 @@ export interface BroadcastEvents {
   started(live: LiveBroadcast): void;
   /** Something that lists show has changed. */
   changed(): void;
+  happened(event: StreamEvent): void;
   ended(): void;
 }
 
@@ -57,6 +60,7 @@ export class Broadcast {
   readonly #gate: Gate;
   readonly #meters = new Map<number, TrackMeter>();
   readonly #keyframes = new KeyframeMeter();
+  readonly #life: LifeEvents;
   #session: Session | undefined;
   #sessionCount = 0;
   #graceEndsMs = Number.POSITIVE_INFINITY;
@@ -73,6 +77,7 @@ export class Broadcast {
     this.#settings = settings;
     this.#ports = ports;
     this.#events = options.events;
+    this.#life = new LifeEvents(settings.stream, (event) => options.events.happened(event));
     this.#meteredMs = ports.clock.nowMs();
     this.#arrivedMs = this.#meteredMs;
     this.#gate = new Gate({
@@ -181,6 +186,7 @@ export class Broadcast {
     }
     session?.expelled.abort(fault ?? new Fault("CONNECTION_LOST", `the broadcast ended (${why})`));
     this.#ports.observer.event("info", "broadcast.ended", { stream: this.stream, why });
+    this.#life.ended(why, this.#ports.clock.wallMs() - this.#gate.timeline.startedWallMs);
     this.#events.ended();
   }
 
@@ -308,10 +314,10 @@ export class Broadcast {
       address: session.request.address,
       why,
     });
-    this.#updateState(nowMs);
+    this.#updateState(nowMs, why);
   }
 
-  #updateState(nowMs: number): void {
+  #updateState(nowMs: number, why: SessionEnd | "silent" = "silent"): void {
     const session = this.#session;
     const delivers = session !== undefined && this.#gate.started && !this.#gate.holding;
     const state = delivers ? "live" : "interrupted";
@@ -322,6 +328,8 @@ export class Broadcast {
     this.#ports.observer.event(state === "live" ? "info" : "warn", name, { stream: this.stream });
     const atMicros = Math.round(this.#gate.timeline.leader?.endMicros ?? nowMs * 1000);
     this.live.publish({ type: "event", name: state === "live" ? "resumed" : "silent", atMicros });
+    if (delivers) this.#life.delivers(this.live.timelineId, session.request, nowMs);
+    else this.#life.interrupted(why, nowMs);
     this.#events.changed();
   }
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { Fault } from "#faults/fault.ts";
 import type { LinkRecord } from "#link/record.ts";
+import type { StreamEvent } from "#link/stream-event.ts";
 import type { RawTrack } from "#media/frame.ts";
 import type { PublishRequest, PublishSink } from "#media/publish.ts";
 import type { AudioConfig, VideoConfig } from "#media/track.ts";
@@ -243,6 +244,68 @@ describe("a broadcast", () => {
     const again = stage.open();
     await again.run(3);
     expect(stage.router.onAir()).toEqual(["main"]);
+    await stage.router.close();
+  });
+});
+
+describe("the events of a broadcast", () => {
+  async function told(): Promise<{ stage: Stage; events: StreamEvent[]; types: () => string[] }> {
+    const stage = await Stage.open();
+    const events: StreamEvent[] = [];
+    stage.router.onEvent((event) => events.push(event));
+    return { stage, events, types: () => events.map(({ type }) => type) };
+  }
+
+  test("are told in order, each with the broadcast's name, reason and times", async () => {
+    const { stage, events } = await told();
+    const first = stage.open({ encoder: "Lavf60" });
+    await first.run(4);
+    first.end();
+    await stage.clock.advance(10_000);
+    const second = stage.open({ address: "192.0.2.7" });
+    await second.run(4);
+    const broadcast = { stream: "main", timelineId: stage.router.find("main")?.timelineId ?? "" };
+    expect(broadcast.timelineId).toMatch(/^[0-9a-f]{16}$/);
+    await stage.clock.advance(4000);
+    second.end();
+    await stage.clock.advance(61_000);
+    const durationMs = expect.any(Number);
+    expect(events).toEqual([
+      { type: "stream.live", ...broadcast, protocol: "rtmp", address: "192.0.2.1", encoder: "Lavf60" },
+      { type: "stream.interrupted", ...broadcast, why: "finished" },
+      { type: "stream.resumed", ...broadcast, protocol: "rtmp", address: "192.0.2.7", interruptedMs: 10_000 },
+      { type: "stream.interrupted", ...broadcast, why: "silent" },
+      { type: "stream.ended", ...broadcast, why: "grace-over", durationMs },
+    ]);
+    const last = events.at(-1);
+    expect(last?.type === "stream.ended" ? last.durationMs : 0).toBeWithin(80_000, 84_000);
+    await stage.router.close();
+  });
+
+  test("say why nobody delivers: taken over, thrown out, stopped, shut down", async () => {
+    const { stage, events, types } = await told();
+    const first = stage.open();
+    await first.run(3);
+    stage.router.expel("main", new Fault("KEY_REFUSED", "revoked"));
+    expect(events.at(-1)).toMatchObject({ type: "stream.interrupted", why: "refused" });
+    stage.router.stop("main", new Fault("BROADCAST_STOPPED", "stopped"));
+    expect(events.at(-1)).toMatchObject({ type: "stream.ended", why: "removed" });
+    const second = stage.open();
+    await second.run(3);
+    await stage.router.close();
+    expect(events.at(-1)).toMatchObject({ type: "stream.ended", why: "shutdown" });
+    expect(types()).toEqual(["live", "interrupted", "ended", "live", "ended"].map((name) => `stream.${name}`));
+  });
+
+  test("are none for an encoder that never sent a keyframe, and for a listener that left", async () => {
+    const { stage, types } = await told();
+    stage.open().end();
+    expect(types()).toEqual([]);
+    const heard: StreamEvent[] = [];
+    const leave = stage.router.onEvent((event) => heard.push(event));
+    leave();
+    await stage.open().run(3);
+    expect([types(), heard]).toEqual([["stream.live"], []]);
     await stage.router.close();
   });
 });

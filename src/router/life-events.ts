@@ -1,0 +1,44 @@
+import type { StreamEvent } from "#link/stream-event.ts";
+import type { EndReason } from "#link/record.ts";
+import type { PublishRequest, SessionEnd } from "#media/publish.ts";
+
+/** Tells the life of one broadcast: live once, then interrupted and resumed in turn, ended once; nothing if it was never live. */
+export class LifeEvents {
+  readonly #stream: string;
+  readonly #tell: (event: StreamEvent) => void;
+  /** Set once the broadcast has been live. */
+  #timelineId: string | undefined;
+  #interruptedMs = 0;
+
+  constructor(stream: string, tell: (event: StreamEvent) => void) {
+    this.#stream = stream;
+    this.#tell = tell;
+  }
+
+  /** An encoder delivers, for the first time or again. */
+  delivers(timelineId: string, { protocol, address, encoder }: PublishRequest, nowMs: number): void {
+    const source = { protocol, address, ...(encoder === undefined ? {} : { encoder }) };
+    const broadcast = { stream: this.#stream, timelineId };
+    const isFirst = this.#timelineId === undefined;
+    this.#timelineId = timelineId;
+    if (isFirst) this.#tell({ type: "stream.live", ...broadcast, ...source });
+    else {
+      const interruptedMs = Math.round(nowMs - this.#interruptedMs);
+      this.#tell({ type: "stream.resumed", ...broadcast, ...source, interruptedMs });
+    }
+  }
+
+  /** Nobody delivers any more. */
+  interrupted(why: SessionEnd | "silent", nowMs: number): void {
+    if (this.#timelineId === undefined) return;
+    this.#interruptedMs = nowMs;
+    this.#tell({ type: "stream.interrupted", stream: this.#stream, timelineId: this.#timelineId, why });
+  }
+
+  /** The broadcast is over, `durationMs` after its first picture. */
+  ended(why: EndReason, durationMs: number): void {
+    if (this.#timelineId === undefined) return;
+    const broadcast = { stream: this.#stream, timelineId: this.#timelineId };
+    this.#tell({ type: "stream.ended", ...broadcast, why, durationMs: Math.max(0, Math.round(durationMs)) });
+  }
+}
