@@ -66,7 +66,7 @@ test("a frame that is a little too long or too short is stretched, and a much sh
     expect(ratio(tone(48_000 * (count / 960), 1000, count), made, 0)).toBeGreaterThan(45);
   }
   const [padded = new Float32Array(0)] = fitted([plane], 2000);
-  expect(padded.slice(0, 960)).toEqual(plane);
+  expect([...padded.slice(0, 960)]).toEqual([...plane]);
   expect(padded.slice(960)).toEqual(new Float32Array(1040));
   expect(fitted([plane], 100)).toEqual([plane.slice(0, 100)]);
   expect(fitted([new Float32Array(0)], 3)).toEqual([new Float32Array(3)]);
