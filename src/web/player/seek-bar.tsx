@@ -23,6 +23,9 @@ const KEY_SECONDS: Readonly<Record<string, number>> = {
   PageUp: 30,
 };
 
+/** Half the width of the time below a still at its longest, pixels. */
+const HALF_TIME_PIXELS = 48;
+
 /** The stills of a stream, kept new while they are looked at. */
 function useStills(stream: string): { readonly stills: Signal<readonly Still[]>; readonly refresh: () => void } {
   const stills = useSignal<readonly Still[]>([]);
@@ -55,9 +58,15 @@ function Preview({
   dateMs: number | undefined;
 }): JSX.Element {
   const broken = useSignal("");
+  // Nothing of it may stick out, pixels.
+  const half = Math.max(HALF_TIME_PIXELS, (still?.width ?? 0) / 2);
   const words = delayMs < LIVE_WITHIN_SECONDS * 1000 ? "Live" : `−${delayText(delayMs)}`;
   return (
-    <div class="seek-preview" style={{ left: `clamp(84px, ${at * 100}%, calc(100% - 84px))` }} aria-hidden="true">
+    <div
+      class="seek-preview"
+      style={{ left: `clamp(${half}px, ${at * 100}%, calc(100% - ${half}px))` }}
+      aria-hidden="true"
+    >
       {still !== undefined && still.url !== broken.value && (
         <img
           // Another picture is another element: the one before must not stand for it while it is loaded.
