@@ -1,7 +1,8 @@
-// `npm run bench [section …]`: the speed table. Sections: edge, ingest, parked, latency. All of them take about ten minutes.
+// `npm run bench [section …]`: the speed table. Sections: edge, ingest, parked, latency, ladder. All of them take about a quarter of an hour.
 import { cpus } from "node:os";
 import { benchEdge } from "./edge.ts";
 import { benchIngest } from "./ingest.ts";
+import { benchLadder } from "./ladder.ts";
 import { benchLatency } from "./latency.ts";
 import { versionOf } from "./measure.ts";
 import { benchParked } from "./parked.ts";
@@ -12,6 +13,7 @@ const SECTIONS: Readonly<Record<string, () => Promise<Row[]>>> = {
   parked: benchParked,
   latency: benchLatency,
   ingest: benchIngest,
+  ladder: benchLadder,
 };
 
 const wanted = process.argv.slice(2).filter((arg) => !arg.startsWith("-"));

@@ -4,6 +4,7 @@
  *   worker   opening ─ready─▶ encoding ─lost, stuck─▶ gone ─back-off─▶ opening
  *   rung     made ◀─RungChoice─▶ not made                                            its segments are gaps
  */
+import type { EncoderFallback } from "#codecs/encoding.ts";
 import type { Fault } from "#faults/fault.ts";
 import type { LinkRecord } from "#link/record.ts";
 import type { Frame } from "#media/frame.ts";
@@ -85,6 +86,8 @@ export class TrackLadder {
   #begun = 0;
   #lost = 0;
   readonly #kept: KeptSegment[] = [];
+  /** Names of encoders that were wanted in vain. */
+  readonly #toldFallbacks = new Set<string>();
   /** Whether the source has had a frame. */
   #hasBegun = false;
   /** Number of the newest segment of the source; -1 before the first. */
@@ -242,6 +245,9 @@ export class TrackLadder {
           this.#options.capacity.spent(cpuMicros, seat.megapixels);
           seat.megapixels = 0;
         },
+        fellBack: (fallback) => {
+          if (isHere()) this.#tellFallback(fallback);
+        },
         failed: (fault) => {
           if (isHere()) this.#lose(seat, fault);
         },
@@ -353,6 +359,15 @@ export class TrackLadder {
       for (const seat of this.#seats) if (seat.worker === undefined && seat.replaceAtMs === NEVER) this.#open(seat);
     }
     if (this.#configs !== undefined) this.#adopt(this.#configs);
+  }
+
+  /** Once for each encoder: other workers have the same machine. */
+  #tellFallback({ wanted, used, reason, hint }: EncoderFallback): void {
+    if (this.#toldFallbacks.has(wanted)) return;
+    this.#toldFallbacks.add(wanted);
+    const { observer, stream } = this.#options;
+    const message = `${used} encodes ${stream} in place of ${wanted}, which does not open: ${reason}. ${hint}`;
+    observer.event("warn", "transcoder.encoder.fallback", { stream, wanted, used, reason }, message);
   }
 
   #tellRefused(): void {
