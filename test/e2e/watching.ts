@@ -37,6 +37,7 @@ const STARVED_RULES: ReadonlySet<string> = new Set([
   "parts-fill-segment",
   "dates-contiguous",
   "dates-match-media",
+  "dash-media-matches-timeline",
   "hint-becomes-part",
   "average-bandwidth-true",
 ]);
