@@ -21,6 +21,7 @@ test("playlists, manifest, clock and objects have their types, cache rules and C
   const immutable = "public, max-age=31536000, immutable";
   const cases: readonly (readonly [string, string, string])[] = [
     ["/live/main/index.m3u8", "application/vnd.apple.mpegurl", "public, max-age=1"],
+    ["/live/main/audio.m3u8", "application/vnd.apple.mpegurl", "public, max-age=1"],
     ["/live/main/manifest.mpd", "application/dash+xml", "public, max-age=1"],
     ["/live/main/source/index.m3u8", "application/vnd.apple.mpegurl", "public, max-age=1"],
     [
