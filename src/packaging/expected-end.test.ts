@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import type { LinkRecord } from "#link/record.ts";
 import { type Frame, FrameFlag } from "#media/frame.ts";
+import type { AudioConfig, Track } from "#media/track.ts";
 import { BroadcastWindow } from "./broadcast-window.ts";
 import { renderManifest } from "./dash/manifest.ts";
 import { renderMediaPlaylist } from "./hls/media-playlist.ts";
@@ -32,28 +33,81 @@ const BROADCASTS: readonly (readonly [string, Omit<TestBroadcast, "segmentCount"
 for (const [name, options] of BROADCASTS) {
   test(`a growing segment is announced with the length it will have: ${name}`, () => {
     const broadcast = { ...options, segmentCount: 9 };
-    const window = new BroadcastWindow({ ...testHello(broadcast), segmentDurationMicros: 2_000_000 });
-    const forecasts = new Map<string, Set<number | undefined>>();
-    for (const record of testRecords(broadcast).slice(1)) {
-      window.apply(record);
-      for (const track of window.tracks) {
-        const growing = track.segments.at(-1);
-        if (growing === undefined || growing.sealed || growing.parts.length === 0) continue;
-        const key = `${track.track.name} ${growing.number}`;
-        const said = forecasts.get(key) ?? new Set();
-        forecasts.set(key, said.add(announcedTicks(window, track, growing)));
-      }
-    }
-    let compared = 0;
-    for (const track of window.tracks) {
-      for (const segment of track.segments.filter(({ sealed }) => sealed).slice(2)) {
-        expect([...(forecasts.get(`${track.track.name} ${segment.number}`) ?? [])]).toEqual([segment.duration]);
-        compared++;
-      }
-    }
-    expect(compared).toBeGreaterThan(10);
+    const hello = { ...testHello(broadcast), segmentDurationMicros: 2_000_000 };
+    expect(comparedForecasts([hello, ...testRecords(broadcast).slice(1)])).toBeGreaterThan(10);
   });
 }
+
+/** Compares what was announced of each segment with the length it had; how many there were. */
+function comparedForecasts([hello, ...records]: readonly LinkRecord[]): number {
+  if (hello?.type !== "hello") throw new Error("the hello comes first");
+  const window = new BroadcastWindow(hello);
+  const forecasts = new Map<string, Set<number | undefined>>();
+  for (const record of records) {
+    window.apply(record);
+    for (const track of window.tracks) {
+      const growing = track.segments.at(-1);
+      if (growing === undefined || growing.sealed || growing.parts.length === 0) continue;
+      const key = `${track.track.name} ${growing.number}`;
+      const said = forecasts.get(key) ?? new Set();
+      forecasts.set(key, said.add(announcedTicks(window, track, growing)));
+    }
+  }
+  let compared = 0;
+  for (const track of window.tracks) {
+    for (const segment of track.segments.filter(({ sealed }) => sealed).slice(2)) {
+      const said = [...(forecasts.get(`${track.track.name} ${segment.number}`) ?? [])];
+      expect({ name: track.track.name, said }).toEqual({ name: track.track.name, said: [segment.duration] });
+      compared++;
+    }
+  }
+  return compared;
+}
+
+const MP3: Track = {
+  ...SOUND_44K,
+  config: { ...SOUND_44K.config, codec: "mp3", samplesPerFrame: 1152 } as AudioConfig,
+};
+const MADE: Track = { ...SOUND_44K, id: 3000, name: "audio-aac", madeFrom: MP3.id };
+
+/** The records of a sound on another grid of frames than its origin's, cut where the origin is: at the first of its frames that begins there. */
+function madeSoundRecords(records: readonly LinkRecord[]): LinkRecord[] {
+  const starts = new Map<number, number>();
+  for (const record of records) {
+    const isFirst = record.type === "frame" && record.frame.track === MP3.id && record.frame.index === 0;
+    if (isFirst) starts.set(record.frame.segment, Math.ceil(record.frame.dts / 1024) * 1024);
+  }
+  return records.flatMap((record) => {
+    if (record.type !== "frame" || record.frame.track !== MP3.id) {
+      const start = record.type === "seal" ? starts.get(record.segment) : undefined;
+      const end = record.type === "seal" ? starts.get(record.segment + 1) : undefined;
+      if (record.type !== "seal" || record.track !== MP3.id || start === undefined || end === undefined)
+        return [record];
+      return [record, { ...record, track: MADE.id, frameCount: (end - start) / 1024 }];
+    }
+    const { frame } = record;
+    const start = starts.get(frame.segment) ?? 0;
+    const own: LinkRecord[] = [record];
+    for (let dts = Math.ceil(frame.dts / 1024) * 1024; dts < frame.dts + frame.duration; dts += 1024) {
+      const index = (dts - start) / 1024;
+      const flags = FrameFlag.KEY | (index === 0 ? FrameFlag.CUT | FrameFlag.INDEPENDENT : 0);
+      own.push({ type: "frame", frame: { ...frame, track: MADE.id, dts, duration: 1024, index, flags } });
+    }
+    return own;
+  });
+}
+
+test("a sound made on another grid of frames is announced with the length it will have", () => {
+  for (const [position, parts] of [
+    ["before", 500_000],
+    ["after", 333_000],
+  ] as const) {
+    const sent: TestBroadcast = { segmentCount: 9, partTargetMicros: parts, tracks: [TEST_VIDEO, MP3] };
+    const tracks = position === "after" ? [TEST_VIDEO, MP3, MADE] : [TEST_VIDEO, MADE, MP3];
+    const records = madeSoundRecords(testRecords(sent).slice(1));
+    expect(comparedForecasts([{ ...testHello(sent), tracks }, ...records])).toBeGreaterThan(15);
+  }
+});
 
 /** Runs a broadcast with keyframes at these frames of 30 a second; tells, per track, how many hints came true and how many did not. */
 function hints(

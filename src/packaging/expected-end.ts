@@ -1,4 +1,4 @@
-import { MICROS_PER_SECOND, microsToTicks } from "#time/ticks.ts";
+import { MICROS_PER_SECOND, microsToTicks, ticksToMicros } from "#time/ticks.ts";
 import { durationMicros, endMicros, startMicros } from "./segment-time.ts";
 import type { Segment, WindowParameters, WindowSnapshot, WindowTrack } from "./window.ts";
 
@@ -7,6 +7,7 @@ import type { Segment, WindowParameters, WindowSnapshot, WindowTrack } from "./w
  *
  *   leading track   makes the cuts: its last segments had one length ─▶ so will this one; else anywhere up to the longest that is allowed
  *   other tracks    end with the first frame at or after the leading track's cut, which is often known before they get there
+ *   made sounds     end with the first frame of theirs at or after the end of the sound they are made from
  */
 
 /** Where a growing segment ends. Microseconds of stream time. */
@@ -96,8 +97,24 @@ function leadersCut(leader: WindowTrack, number: number, parameters: WindowParam
   return segment === undefined ? undefined : byOwnLengths(leader, segment, parameters);
 }
 
+/** Where the sound that this one is made from ends its segment of the same number; `undefined` for any other track, and where that has a hole. */
+function originsEnd(window: WindowSnapshot, { track, number }: Segment): ExpectedEnd | undefined {
+  const { madeFrom, config } = track;
+  if (madeFrom === undefined || config.kind !== "audio") return undefined;
+  const origin = window.tracks.find((other) => other.track.id === madeFrom && other.track.madeFrom === undefined);
+  const segment = origin === undefined ? undefined : at(origin, number);
+  if (origin === undefined || segment === undefined || segment.gap) return undefined;
+  if (segment.sealed) return { cutMicros: endMicros(segment), announcedMicros: endMicros(segment) };
+  const ticks = announcedTicks(window, origin, segment);
+  if (ticks === undefined) return { ...expectedEnd(window, origin, segment), announcedMicros: undefined };
+  const micros = ticksToMicros(segment.startDts + ticks, segment.track.timescale);
+  return { cutMicros: micros, announcedMicros: micros };
+}
+
 /** Where the growing `segment` of `track` is expected to end. */
 export function expectedEnd(window: WindowSnapshot, track: WindowTrack, segment: Segment): ExpectedEnd {
+  const origins = originsEnd(window, segment);
+  if (origins !== undefined) return origins;
   const leader = leadingTrack(window);
   const cut =
     leader === undefined || leader === track ? undefined : leadersCut(leader, segment.number, window.parameters);
