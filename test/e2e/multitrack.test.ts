@@ -25,7 +25,7 @@ let browser: Browser;
 let pages: PlayerPages;
 
 beforeAll(async () => {
-  platform = await startPlatform();
+  platform = await startPlatform({ flags: ["--transcode-ladder", "default"] });
   publisher = await startPublisher({
     source: {
       kind: "test",
@@ -143,7 +143,7 @@ describe("an encoder's own ladder", () => {
     }
   }, 40_000);
 
-  test("is packaged as it is: nothing is transcoded", async () => {
+  test("is packaged as it is: the platform's ladder adds no picture and has no worker for one", async () => {
     expect(await transcoderPids(platform)).toEqual([]);
   });
 
@@ -176,7 +176,7 @@ describe("an encoder's own ladder", () => {
     for (const { protocol, report, complaints } of verdicts) {
       const standing = isStarved ? withoutStarvation(complaints) : complaints;
       expect(`${protocol}: ${standing.join("; ")}`).toBe(`${protocol}: `);
-      expect(report.renditions.map(({ kind }) => kind).sort()).toEqual(["audio", "video", "video", "video"]);
+      expect(report.renditions.filter(({ kind }) => kind === "video").length).toBe(PICTURES.length);
     }
   }, 40_000);
 
@@ -253,6 +253,7 @@ describe("a viewer", () => {
 
 describe("an encoder whose small pictures are slower", () => {
   test("has aligned segments all the same: every second picture, from the same IDR on", async () => {
+    const pressure = measureCpuPressure();
     await using slow = await startPlatform();
     const publisher = await startPublisher({
       source: {
@@ -277,9 +278,14 @@ describe("an encoder whose small pictures are slower", () => {
       const numbers = await decodedNumbers(fast, 320, 180);
       expect(numbers.length).toBe(300);
       expect(await decodedNumbers(half, 160, 90)).toEqual(numbers.filter((_, i) => i % 2 === 0));
-      const playlist = await (await fetch(`${base}/index.m3u8`)).text();
-      expect(playlist).toContain("RESOLUTION=320x180,FRAME-RATE=50.000");
-      expect(playlist).toContain("RESOLUTION=160x90,FRAME-RATE=25.000");
+      // One that missed a keyframe a while ago is not offered, and rates are measured.
+      const isStarved = pressure() >= PRESSURE_MAX;
+      const rates = isStarved ? ["", ""] : ["50.000", "25.000"];
+      await eventually(20_000, "both pictures to be offered", async () => {
+        const text = await (await fetch(`${base}/index.m3u8`)).text();
+        const sizes = [`RESOLUTION=320x180,FRAME-RATE=${rates[0]}`, `RESOLUTION=160x90,FRAME-RATE=${rates[1]}`];
+        return sizes.every((size) => text.includes(size)) ? true : undefined;
+      });
     } finally {
       await publisher.close();
     }
