@@ -88,6 +88,8 @@ export class TrackLadder {
   readonly #kept: KeptSegment[] = [];
   /** Names of encoders that were wanted in vain. */
   readonly #toldFallbacks = new Set<string>();
+  /** Reports of the workers at the last cut. */
+  #reports = -1;
   /** Whether the source has had a frame. */
   #hasBegun = false;
   /** Number of the newest segment of the source; -1 before the first. */
@@ -141,7 +143,11 @@ export class TrackLadder {
   cut(number: number): void {
     const nowMs = this.#options.clock.nowMs();
     for (const seat of this.#seats) if (seat.worker === undefined && nowMs >= seat.replaceAtMs) this.#open(seat);
-    this.#apply(this.#choice.look(nowMs, this.#behindMicros));
+    // Workers that make nothing at all hang, and are replaced: that says nothing of the machine's speed.
+    const reports = this.#workers.reduce((sum, worker) => sum + worker.reports, 0);
+    if (reports !== this.#reports || this.#workers.length === 0)
+      this.#apply(this.#choice.look(nowMs, this.#behindMicros));
+    this.#reports = reports;
     this.#segment = number;
   }
 

@@ -21,8 +21,10 @@ const ENTRY = "./worker-process.ts";
 const WORDS_CHARS_MAX = 500;
 /** How often the worker's progress is looked at, milliseconds. */
 const LOOK_MS = 500;
-/** So many looks without progress while frames wait (5 s): the worker hangs. Looks, not time: if we were stopped ourselves, it is not to blame. */
-const IDLE_LOOKS_MAX = 10;
+/** So many looks without progress while frames wait (3 s): the worker hangs. Looks, not time: if we were stopped ourselves, it is not to blame. */
+const IDLE_LOOKS_MAX = 6;
+/** The same before it is ready (10 s): a process that begins on a busy machine takes its time. */
+const OPENING_LOOKS_MAX = 20;
 /** Bytes on their way to the worker; with more it is given up, for it will not catch up any more. */
 const UNREAD_BYTES_MAX: number = 64 * 1024 * 1024;
 
@@ -89,6 +91,8 @@ export class TranscodeProcess {
   /** Frames sent that the worker has not yet decoded. */
   #untaken = 0;
   #idleLooks = 0;
+  /** Reports that came so far: a worker of which none comes makes nothing. */
+  reports = 0;
   /**
    * Position the next frame must have to follow the last one, and whether the segment is whole; `undefined`: a picture must begin a segment with
    * a keyframe, a sound may be any.
@@ -254,6 +258,7 @@ export class TranscodeProcess {
   #take(report: WorkerReport): void {
     if (this.#isOver) return;
     this.#idleLooks = 0;
+    this.reports++;
     switch (report.kind) {
       case "ready":
         this.#takeReady(report.configs);
@@ -321,8 +326,9 @@ export class TranscodeProcess {
       await this.#clock.sleep(LOOK_MS, signal).catch(() => undefined);
       const hasWork = this.#untaken > 0 || !this.#isReady || this.#isFinishing;
       this.#idleLooks = hasWork ? this.#idleLooks + 1 : 0;
-      if (this.#idleLooks < IDLE_LOOKS_MAX || signal.aborted) continue;
-      const seconds = (LOOK_MS * IDLE_LOOKS_MAX) / 1000;
+      const looksMax = this.#isReady ? IDLE_LOOKS_MAX : OPENING_LOOKS_MAX;
+      if (this.#idleLooks < looksMax || signal.aborted) continue;
+      const seconds = (LOOK_MS * looksMax) / 1000;
       this.#fail(new Fault("TRANSCODER_STALLED", `the transcoder did nothing for ${seconds} s`, HINTS.slow));
     }
   }

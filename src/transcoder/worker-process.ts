@@ -7,7 +7,7 @@ import { once } from "node:events";
 import { setPriority } from "node:os";
 import { AV_LOG_FATAL } from "node-av/constants";
 import { Log } from "node-av/lib";
-import { assert } from "#faults/fault.ts";
+import { assert, Fault } from "#faults/fault.ts";
 import { SoundTranscoder } from "./sound-transcoder.ts";
 import { SourceTranscoder } from "./source-transcoder.ts";
 import type { TrackTranscoder } from "./track-transcoder.ts";
@@ -21,6 +21,8 @@ import {
 
 /** Delivery goes before encoding. */
 const NICENESS = 10;
+/** Memory in use at most: eight rungs of an 8K source stay far below. With more, something is wrong, and the machine has other work. */
+const RESIDENT_BYTES_MAX = 8 * 1024 ** 3;
 
 let mayWrite = true;
 
@@ -37,6 +39,11 @@ function tellSpent(): void {
   spentMicros = cpuMicros;
 }
 
+function checkMemory(): void {
+  const bytes = process.memoryUsage.rss();
+  if (bytes > RESIDENT_BYTES_MAX) throw new Fault("LIMIT_REACHED", `it used ${Math.round(bytes / 1024 ** 2)} MiB`);
+}
+
 function open(job: TranscodeJob): TrackTranscoder {
   const transcoder = job.kind === "video" ? new SourceTranscoder(job, tell) : new SoundTranscoder(job, tell);
   tell({ kind: "ready", configs: transcoder.configs });
@@ -49,6 +56,7 @@ async function obey(command: Exclude<WorkerCommand, { kind: "open" }>, transcode
       return transcoder.frame(command.frame);
     case "seal":
       await transcoder.seal(command.segment);
+      checkMemory();
       return tellSpent();
     case "source":
       return transcoder.setSource(command.source);

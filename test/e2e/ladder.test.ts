@@ -186,3 +186,24 @@ describe("a worker that is killed", () => {
     if (wholePressure() < PRESSURE_MAX) expect((await factsOf(page)).stalls).toBe(before.facts.stalls);
   }, 60_000);
 });
+
+describe("a worker that hangs", () => {
+  test("is replaced after three seconds, and nothing is taken for overload", async () => {
+    const [pid] = await transcoderPids(platform);
+    expect(pid).toBeDefined();
+    const wasOverloaded = platform.output().includes("transcoder.overloaded");
+    process.kill(pid ?? 0, "SIGSTOP");
+    await eventually(15_000, "another worker", async () => {
+      const pids = await transcoderPids(platform);
+      return pids.length === 1 && pids[0] !== pid ? true : undefined;
+    });
+    const from = (await segmentsOf("source")).at(-1)?.number ?? 0;
+    await eventually(20_000, "whole segments of the rung", async () => {
+      const whole = (await segmentsOf("240p")).filter(({ number, isGap }) => number > from && !isGap);
+      return whole.length >= 2 ? true : undefined;
+    });
+    expect((await segmentsOf("source")).every(({ isGap }) => !isGap)).toBe(true);
+    expect(platform.output()).toContain("did nothing for 3 s");
+    expect(platform.output().includes("transcoder.overloaded")).toBe(wasOverloaded);
+  }, 60_000);
+});
