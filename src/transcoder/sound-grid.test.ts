@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import type { AudioConfig } from "#media/track.ts";
 import { SOUND_BLOCK_SAMPLES, SOUND_FRAME_SAMPLES_MAX, SoundGrid, type SoundSpan } from "./sound-grid.ts";
 

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { fitted, SoundResampler } from "./sound-resampler.ts";
 
 function tone(rate: number, hertz: number, count: number): Float32Array {
