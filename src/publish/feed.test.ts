@@ -80,5 +80,6 @@ test("several pictures keep the aspect ratio, and their bitrates follow from the
     gopFrames: 24,
   });
   expect(() => settingsOf({ ...halved, bframes: 1 })).toThrow("bframes is 1");
+  expect(settingsOf({ kind: "test", heights: [720, 480] })).toMatchObject({ pictures: [{}, { width: 854 }] });
   expect(settingsOf({ kind: "test", video: false, heights: [360] })).toMatchObject({ pictures: [] });
 });

@@ -117,7 +117,7 @@ function picturesOf(source: TestSource): PictureSettings[] {
   const [best = height] = heights;
   const { halfRateBelowLines = 0 } = source;
   return heights.map((one, i) => ({
-    width: even("the width of a picture", Math.round((one * width) / height), WIDTH_MIN),
+    width: even("the width of a picture", 2 * Math.round((one * width) / height / 2), WIDTH_MIN),
     height: one,
     bitrate: Math.min(
       VIDEO_BITRATE_MAX,
