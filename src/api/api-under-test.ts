@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openAdminToken } from "#control/admin-token.ts";
 import { Catalogue, type NewStream } from "#control/catalogue.ts";
+import { openTargets } from "#control/index.ts";
 import { RecordingObserver } from "#observe/event.ts";
 import { Metrics } from "#observe/metrics.ts";
 import { type Router, startRouter } from "#router/index.ts";
@@ -77,7 +78,8 @@ async function openPlatform(folder: string, around: { clock: SimulatedClock; obs
     defaults: { latency: "lowest", segmentSeconds: 2, partMs: 500, graceSeconds: 60, ladder: "off" },
   });
   await catalogue.load();
-  return { metrics, store, router, catalogue, admin: await openAdminToken(secrets, TOKEN) };
+  const targets = await openTargets(catalogue, { ...around, store, secrets });
+  return { metrics, store, router, catalogue, targets, admin: await openAdminToken(secrets, TOKEN) };
 }
 
 function asker(api: Api): Ask {
@@ -97,7 +99,7 @@ function asker(api: Api): Ask {
 export async function makeApi(change: Partial<ApiOptions> = {}): Promise<ApiUnderTest> {
   const folder = mkdtempSync(join(tmpdir(), "grandstand-api-"));
   const around = { clock: new SimulatedClock(), observer: new RecordingObserver() };
-  const { metrics, store, router, catalogue, admin } = await openPlatform(folder, around);
+  const { metrics, store, router, catalogue, targets, admin } = await openPlatform(folder, around);
   const keys = new Map<string, string>();
   const api = createApi({
     ...around,
@@ -110,6 +112,8 @@ export async function makeApi(change: Partial<ApiOptions> = {}): Promise<ApiUnde
       onChange: (listener) => router.onChange(listener),
     },
     broadcasts: router,
+    targets,
+    restream: { statusOf: () => [] },
     version: "1.2.3",
     site: { name: "Test Stand" },
     ingest: { rtmpPort: 1935 },

@@ -19,6 +19,7 @@ import { countAnswers } from "./request-count.ts";
 import { frameworkRefusal, issuesFault, requestFault, requireJson } from "./request-refusal.ts";
 import { DATA_HEADERS, pageHeaders } from "./security-headers.ts";
 import { addStreamRoutes } from "./stream-routes.ts";
+import { addTargetRoutes } from "./target-routes.ts";
 
 /** Bytes of an API request's body; more is answered with `REQUEST_INVALID`. */
 export const API_BODY_BYTES_MAX = 16_384;
@@ -168,6 +169,7 @@ export function createApi(options: ApiOptions): Api {
   app.openAPIRegistry.registerComponent("securitySchemes", "token", { type: "http", scheme: "bearer" });
   addStreamRoutes(app, { catalogue, live, broadcasts, ingest });
   addKeyRoutes(app, { catalogue, live, ingest });
+  addTargetRoutes(app, { targets: options.targets, restream: options.restream });
   addMultitrackRoutes(app, { catalogue, clock, observer, ingest });
   addLiveRoutes(app, { board, events, clock });
   app.doc31("/api/v1/openapi.json", { openapi: "3.1.0", info: { title: `${site.name} API`, version } });

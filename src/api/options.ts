@@ -1,7 +1,14 @@
 import type { Observer } from "#observe/event.ts";
 import type { Metrics } from "#observe/metrics.ts";
 import type { Clock } from "#time/clock.ts";
-import type { AdminToken, BroadcastStopper, LiveStatus, StreamCatalogue } from "./ports.ts";
+import type {
+  AdminToken,
+  BroadcastStopper,
+  LiveStatus,
+  StreamCatalogue,
+  TargetCatalogue,
+  TargetStatuses,
+} from "./ports.ts";
 
 /** How the pages call and colour themselves. */
 export interface Site {
@@ -18,6 +25,8 @@ export interface ApiOptions {
   readonly admin: AdminToken;
   readonly live: LiveStatus;
   readonly broadcasts: BroadcastStopper;
+  readonly targets: TargetCatalogue;
+  readonly restream: TargetStatuses;
   readonly clock: Clock;
   readonly observer: Observer;
   readonly metrics: Metrics;

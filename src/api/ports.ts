@@ -1,6 +1,7 @@
 import type { EffectiveSettings, StreamSettings } from "#control/stream-settings.ts";
+import type { FaultCode } from "#faults/codes.ts";
 import type { Fault } from "#faults/fault.ts";
-import type { KeyInfo, StreamHealth } from "#web/wire.ts";
+import type { KeyInfo, StreamHealth, TargetState } from "#web/wire.ts";
 
 /** A stream as the catalogue describes it. */
 export interface CatalogueEntry {
@@ -86,4 +87,57 @@ export interface LiveStatus {
 export interface BroadcastStopper {
   /** Ends the stream's broadcast now; its encoder's connection closes with `why`. Does nothing when it is not on air. */
   stop(stream: string, why: Fault): void;
+}
+
+/** Another server that gets a stream, as the catalogue describes it. */
+export interface TargetEntry {
+  readonly id: string;
+  readonly name: string;
+  readonly url: string;
+  readonly keyEnd: string;
+  readonly rendition: string;
+  readonly enabled: boolean;
+}
+
+/** What of a target is written or to change; what is absent has its default, or stays. */
+export interface TargetChange {
+  readonly name?: string | undefined;
+  readonly url?: string | undefined;
+  readonly key?: string | undefined;
+  readonly rendition?: string | undefined;
+  readonly enabled?: boolean | undefined;
+}
+
+/** The restream targets of every stream. */
+export interface TargetCatalogue {
+  /** @throws Fault `STREAM_UNKNOWN`. */
+  list(stream: string): readonly TargetEntry[];
+  /** @throws Fault `STREAM_UNKNOWN`, `CONFIG_INVALID`, `STORE_CONFLICT`, `LIMIT_REACHED`, `STORE_FAILED`, `DISK_FULL`. */
+  add(stream: string, target: TargetChange): Promise<TargetEntry>;
+  /** @throws Fault `STREAM_UNKNOWN`, `TARGET_UNKNOWN`, `CONFIG_INVALID`, `STORE_CONFLICT`, `STORE_FAILED`, `DISK_FULL`. */
+  change(stream: string, id: string, change: TargetChange): Promise<TargetEntry>;
+  /** @throws Fault `STREAM_UNKNOWN`, `TARGET_UNKNOWN`, `STORE_CONFLICT`, `STORE_FAILED`, `DISK_FULL`. */
+  remove(stream: string, id: string): Promise<void>;
+}
+
+/** How targets stand. */
+export interface TargetStatuses {
+  /** Of each of the stream's targets. */
+  statusOf(stream: string): readonly {
+    readonly id: string;
+    readonly state: TargetState;
+    readonly sinceMs: number | undefined;
+    readonly nextTryMs: number | undefined;
+    readonly lastProblem:
+      | {
+          readonly code: FaultCode;
+          readonly message: string;
+          readonly hint: string | undefined;
+          readonly atMs: number;
+        }
+      | undefined;
+    readonly sentBytes: number;
+    readonly reconnects: number;
+    readonly droppedGops: number;
+  }[];
 }

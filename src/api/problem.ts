@@ -11,6 +11,7 @@ const STATUS: Partial<Record<FaultCode, number>> = {
   METHOD_NOT_ALLOWED: 405,
   NOT_FOUND: 404,
   STREAM_UNKNOWN: 404,
+  TARGET_UNKNOWN: 404,
   // The only key a request names is one of a stream's own, by its id.
   KEY_REFUSED: 404,
   STORE_CONFLICT: 409,

@@ -396,17 +396,21 @@ describe("the OpenAPI document", () => {
     expect(operations.map(({ route }) => route).sort()).toEqual([
       "delete /api/v1/streams/{name}",
       "delete /api/v1/streams/{name}/keys/{id}",
+      "delete /api/v1/streams/{name}/targets/{id}",
       "get /api/v1/live",
       "get /api/v1/live/events",
       "get /api/v1/multitrack",
       "get /api/v1/streams",
       "get /api/v1/streams/{name}",
+      "get /api/v1/streams/{name}/targets",
       "get /api/v1/time",
       "patch /api/v1/streams/{name}",
+      "patch /api/v1/streams/{name}/targets/{id}",
       "post /api/v1/multitrack",
       "post /api/v1/streams",
       "post /api/v1/streams/{name}/rotate-key",
       "post /api/v1/streams/{name}/stop",
+      "post /api/v1/streams/{name}/targets",
     ]);
     for (const { path, operation } of operations) {
       const { responses, security } = operation;

@@ -93,6 +93,7 @@ export class Catalogue {
   readonly #index = new KeyIndex();
   /** The key that the encoder on air showed; a revocation of any other key ends nobody's broadcast. */
   readonly #keyInUse = new Map<string, string>();
+  readonly #removeListeners: ((stream: string) => Promise<void>)[] = [];
 
   constructor(options: CatalogueOptions) {
     this.#options = options;
@@ -280,6 +281,12 @@ export class Catalogue {
     this.#keyInUse.delete(name);
     this.#options.checkpoints.remove(name);
     await this.#options.secrets.remove(displayName(name));
+    for (const listener of this.#removeListeners) await listener(name);
+  }
+
+  /** Calls `listener` after each removal of a stream, which waits for it. */
+  onRemoved(listener: (stream: string) => Promise<void>): void {
+    this.#removeListeners.push(listener);
   }
 
   #expel(name: string, why: string): void {

@@ -1,5 +1,6 @@
 import { type AdminToken, openAdminToken } from "./admin-token.ts";
 import { Catalogue, type CatalogueOptions } from "./catalogue.ts";
+import { RestreamTargets } from "./restream-targets.ts";
 import type { StreamSettings } from "./stream-settings.ts";
 
 /** A stream as the configuration file declares it. */
@@ -17,9 +18,10 @@ export interface ControlOptions extends CatalogueOptions {
   readonly adminToken?: string;
 }
 
-/** The catalogue and the admin token of a running platform. */
+/** The catalogue, the restream targets and the admin token of a running platform. */
 export interface Control {
   readonly catalogue: Catalogue;
+  readonly targets: RestreamTargets;
   readonly adminToken: AdminToken;
 }
 
@@ -33,8 +35,20 @@ export const FIRST_STREAM = "main";
 export async function startControl(options: ControlOptions): Promise<Control> {
   const catalogue = new Catalogue(options);
   await catalogue.load();
+  const targets = await openTargets(catalogue, options);
   await catalogue.synchronise(options.declared);
   if (catalogue.list().length === 0) await catalogue.addReadable(FIRST_STREAM);
   const adminToken = await openAdminToken(options.secrets, options.adminToken);
-  return { catalogue, adminToken };
+  return { catalogue, targets, adminToken };
+}
+
+/** The targets of a catalogue's streams; those of a stream go with it. @throws Fault `STORE_FAILED`, `DATA_DIR_UNUSABLE`. */
+export async function openTargets(
+  catalogue: Catalogue,
+  { store, secrets, observer }: Pick<CatalogueOptions, "store" | "secrets" | "observer">,
+): Promise<RestreamTargets> {
+  const hasStream = (stream: string): boolean => catalogue.get(stream) !== undefined;
+  const targets = await RestreamTargets.open({ table: store.targets, secrets, observer, hasStream });
+  catalogue.onRemoved((stream) => targets.forget(stream));
+  return targets;
 }

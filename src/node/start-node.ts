@@ -10,6 +10,7 @@ import type { Observer } from "#observe/event.ts";
 import type { Metrics } from "#observe/metrics.ts";
 import { type Origin, startOrigin } from "#origin/index.ts";
 import { type Pictures, startPictures } from "#pictures/index.ts";
+import { type Restream, startRestream } from "#restream/index.ts";
 import { type Router, startRouter } from "#router/index.ts";
 import { openSecretFiles } from "#store/files/secret-files.ts";
 import { type Ladder, parseLadder } from "#media/ladder.ts";
@@ -56,6 +57,7 @@ interface Parts {
   readonly control: Control;
   readonly router: Router;
   readonly transcoder: Transcoder;
+  readonly restream: Restream;
   readonly pictures: Pictures;
   readonly origin: Origin;
   readonly edge: Edge;
@@ -128,6 +130,8 @@ async function startParts(options: NodeOptions, closers: Closers, isReady: () =>
     },
   });
   closers.add("transcoder", (deadlineMs) => transcoder.close({ deadlineMs }));
+  const restream = await startRestream({ ...around, directory: transcoder, targets: control.targets });
+  closers.add("restream", (deadlineMs) => restream.close({ deadlineMs }));
   const pictures = await startPictures({ ...around, directory: router });
   closers.add("pictures", (deadlineMs) => pictures.close({ deadlineMs }));
   const origin = await startOrigin({ ...around, directory: transcoder });
@@ -149,6 +153,8 @@ async function startParts(options: NodeOptions, closers: Closers, isReady: () =>
       onChange: (listener) => router.onChange(listener),
     },
     broadcasts: router,
+    targets: control.targets,
+    restream,
     version: VERSION,
     site,
     ingest: ingestPorts,
@@ -170,7 +176,7 @@ async function startParts(options: NodeOptions, closers: Closers, isReady: () =>
   closers.add("http", (deadlineMs) => http.close({ deadlineMs }));
   // Pushed events never end by themselves: they end before the listeners wait for what is being answered.
   closers.add("api", () => api.close());
-  return { control, router, transcoder, pictures, origin, edge, api, ingest, http };
+  return { control, router, transcoder, restream, pictures, origin, edge, api, ingest, http };
 }
 
 function followCertificateFiles(options: NodeOptions, parts: Parts, signal: AbortSignal): void {
@@ -259,7 +265,15 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     "listening",
   );
   const { promise: closed, resolve } = Promise.withResolvers<Error | null>();
-  for (const role of [parts.router, parts.transcoder, parts.pictures, parts.origin, parts.edge, parts.ingest]) {
+  for (const role of [
+    parts.router,
+    parts.transcoder,
+    parts.restream,
+    parts.pictures,
+    parts.origin,
+    parts.edge,
+    parts.ingest,
+  ]) {
     void watchRole(role, resolve);
   }
   let closing: Promise<void> | undefined;

@@ -48,6 +48,8 @@ export interface CheckpointTable {
 export interface Store {
   readonly streams: RecordTable;
   readonly settings: RecordTable;
+  /** Restream targets by stream. */
+  readonly targets: RecordTable;
   readonly checkpoints: CheckpointTable;
   /** Idempotent; nothing may be called afterwards. */
   close(): void;

@@ -145,6 +145,38 @@ export interface NewKeyAnswer {
   readonly ingest: IngestAnswer;
 }
 
+/** How a restream target stands. */
+export type TargetState = "waiting" | "connecting" | "live" | "retrying" | "refused" | "stopped";
+
+/** Another server that gets a stream. */
+export interface AdminTarget {
+  readonly id: string;
+  readonly name: string;
+  /** Without the key. */
+  readonly url: string;
+  /** The key's last four characters; empty for a short key. The key itself is never shown again. */
+  readonly keyEnd: string;
+  /** Name of the picture's track: `source`, or a rung. */
+  readonly rendition: string;
+  readonly enabled: boolean;
+  readonly state: TargetState;
+  /** Since when it stands so; `null` where it never was on air. */
+  readonly sinceMs: number | null;
+  /** When it is tried again; `null` when it is not. */
+  readonly nextTryMs: number | null;
+  /** The last one, also when it has been overcome. */
+  readonly lastProblem: (Problem & { readonly atMs: number }) | null;
+  readonly sentBytes: number;
+  readonly reconnects: number;
+  /** Groups of pictures left out because the target took less than the stream has. */
+  readonly droppedGops: number;
+}
+
+/** `GET /api/v1/streams/{name}/targets`. */
+export interface AdminTargetsAnswer {
+  readonly targets: readonly AdminTarget[];
+}
+
 /** Every answer that is not a success. `code` is stable. */
 export interface Problem {
   readonly code: string;

@@ -1,3 +1,4 @@
+import type { AudioCodec, VideoCodec } from "#media/track.ts";
 import { type AmfValue, amfNumber, amfObject, amfProperty, isAmfObject } from "./amf-value.ts";
 
 /** Bits of `capsEx` (Enhanced RTMP v2, "Enhancing NetConnection connect Command"). */
@@ -47,6 +48,42 @@ export function offerCapabilities(): Record<string, AmfValue> {
     audioFourCcInfoMap: infoMap(AUDIO_CODECS),
     capsEx: CapsEx.RECONNECT | CapsEx.MULTITRACK,
   };
+}
+
+const FOURCC: Readonly<Record<VideoCodec | AudioCodec, string>> = {
+  avc: "avc1",
+  hevc: "hvc1",
+  av1: "av01",
+  vp9: "vp09",
+  aac: "mp4a",
+  opus: "Opus",
+  ac3: "ac-3",
+  eac3: "ec-3",
+  flac: "fLaC",
+  mp3: ".mp3",
+};
+/** Stands for every codec in a server's lists. */
+const EVERY_CODEC = "*";
+
+/** The FourCCs that a server names in its answer to `connect`, in either of its objects; empty for one that knows plain RTMP only. */
+export function readServerCodecs(objects: readonly AmfValue[]): ReadonlySet<string> {
+  const codecs = new Set<string>();
+  for (const object of objects) {
+    const list = amfProperty(object, "fourCcList");
+    if (Array.isArray(list)) for (const code of list) if (typeof code === "string") codecs.add(code);
+    for (const name of ["videoFourCcInfoMap", "audioFourCcInfoMap"]) {
+      const map = amfProperty(object, name);
+      if (!isAmfObject(map)) continue;
+      for (const [code, abilities] of map.properties) if (abilities !== 0) codecs.add(code);
+    }
+  }
+  return codecs;
+}
+
+/** Whether a server takes a codec: H.264 and AAC any, others one that named them. */
+export function takesCodec(serverCodecs: ReadonlySet<string>, codec: VideoCodec | AudioCodec): boolean {
+  if (codec === "avc" || codec === "aac") return true;
+  return serverCodecs.has(FOURCC[codec]) || serverCodecs.has(EVERY_CODEC);
 }
 
 function infoMap(codecs: readonly string[]): AmfValue {

@@ -8,9 +8,9 @@
 import { ProtocolError } from "#faults/fault.ts";
 import type { RawFrame, RawTrack } from "#media/frame.ts";
 import type { EncoderMetadata } from "#media/publish.ts";
-import type { TrackConfig } from "#media/track.ts";
+import type { AudioCodec, TrackConfig, VideoCodec } from "#media/track.ts";
 import { amfObject, amfText } from "./amf-value.ts";
-import { offerCapabilities } from "./capabilities.ts";
+import { offerCapabilities, readServerCodecs, takesCodec } from "./capabilities.ts";
 import { AMF_MESSAGE_BYTES_MAX } from "./message.ts";
 import { ChunkReader } from "./chunk-reader.ts";
 import { ChunkWriter } from "./chunk-writer.ts";
@@ -87,6 +87,7 @@ export class RtmpClientSession {
   #lastTimestamp = 0;
   #ackWindowBytes = 2_500_000;
   #ackedBytes = 0;
+  #serverCodecs: ReadonlySet<string> = new Set();
   readonly #configs = new Map<RawTrack["kind"], Map<number, TrackConfig>>();
 
   constructor(options: ClientSessionOptions) {
@@ -105,6 +106,16 @@ export class RtmpClientSession {
   /** Frames may be sent. */
   get publishing(): boolean {
     return this.#state === "publishing";
+  }
+
+  /** The server was asked to let us publish and has not answered. */
+  get asking(): boolean {
+    return this.#state === "asking";
+  }
+
+  /** Whether the server takes the codec: H.264 and AAC any, others one that says so (Enhanced RTMP). Known once publishing. */
+  takes(codec: VideoCodec | AudioCodec): boolean {
+    return takesCodec(this.#serverCodecs, codec);
   }
 
   /** What to send, in order; empties the queue. */
@@ -232,6 +243,7 @@ export class RtmpClientSession {
     const { name } = this.#options.target;
     if (transactionId === Transaction.CONNECT && this.#state === "connecting") {
       this.#state = "creating";
+      this.#serverCodecs = readServerCodecs([command.object, ...command.args]);
       this.#command(0, encodeCommand("releaseStream", Transaction.RELEASE, null, name));
       this.#command(0, encodeCommand("FCPublish", Transaction.FC_PUBLISH, null, name));
       this.#command(0, encodeCommand("createStream", Transaction.CREATE_STREAM, null));

@@ -3,7 +3,7 @@ import { connect as connectTls } from "node:tls";
 import { Fault } from "#faults/fault.ts";
 import type { RawFrame, RawTrack } from "#media/frame.ts";
 import type { EncoderMetadata } from "#media/publish.ts";
-import type { TrackConfig } from "#media/track.ts";
+import type { AudioCodec, TrackConfig, VideoCodec } from "#media/track.ts";
 import { RtmpClientSession } from "./client-session.ts";
 import { nodeCrypto } from "./connection.ts";
 import { parseRtmpUrl } from "./rtmp-url.ts";
@@ -96,6 +96,11 @@ export class RtmpPublisher {
     return this.#socket.writableLength > CONGESTED_BYTES;
   }
 
+  /** Whether the server takes the codec: H.264 and AAC any, others one that says so (Enhanced RTMP). Known once {@link ready}. */
+  takes(codec: VideoCodec | AudioCodec): boolean {
+    return this.#session.takes(codec);
+  }
+
   /** Resolves when everything handed over has left, or the connection is gone. */
   drained(): Promise<void> {
     if (this.#over || this.#socket.writableLength === 0) return Promise.resolve();
@@ -153,11 +158,18 @@ export class RtmpPublisher {
         new Fault("CONNECTION_LOST", `the connection broke (${error.code ?? error.message})`, { cause: error }),
       );
     });
-    socket.on("end", () => this.#end(new Fault("CONNECTION_LOST", "the server closed the connection")));
+    socket.on("end", () => this.#end(this.#hungUp()));
     socket.on("close", () => this.#end(new Fault("CONNECTION_LOST", "the connection was closed")));
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
     this.#options.signal?.addEventListener("abort", () => this.#end(new Fault("CONNECTION_LOST", "given up")), {
       once: true,
+    });
+  }
+
+  #hungUp(): Fault {
+    if (!this.#session.asking) return new Fault("CONNECTION_LOST", "the server closed the connection");
+    return new Fault("CONNECTION_LOST", "the server closed the connection when it was asked to let us publish", {
+      hint: "Many servers do so when the stream key is wrong: check it.",
     });
   }
 

@@ -143,6 +143,7 @@ export function openSqliteStore(path: string): Store {
     return {
       streams: new SqliteRecords(database, path, "streams"),
       settings: new SqliteRecords(database, path, "settings"),
+      targets: new SqliteRecords(database, path, "targets"),
       checkpoints: new SqliteCheckpoints(database, path),
       close: () => {
         if (isOpen) database.close();

@@ -1,0 +1,144 @@
+/**
+ * A broadcast's records as one target's frames.
+ *
+ *   records ──▶ chosen tracks ──▶ from a keyframe on ──▶ in one order ──▶ milliseconds from 0 ──▶ frames
+ *
+ * Times are stream time minus the time of the first keyframe. Stream time only grows, over discontinuities and lost encoders too, and so do these.
+ */
+import type { LinkRecord } from "#link/record.ts";
+import { type Frame, FrameFlag, type RawFrame } from "#media/frame.ts";
+import type { Track, TrackConfig } from "#media/track.ts";
+import { ticksToMicros } from "#time/ticks.ts";
+import { type ChosenTracks, chooseTracks } from "./chosen-tracks.ts";
+import { Interleaver, type Timed } from "./interleaver.ts";
+
+/** A frame with the codec parameters it needs; its times are milliseconds from 0. */
+export interface TargetFrame {
+  readonly frame: RawFrame;
+  readonly config: TrackConfig;
+}
+
+interface Waiting extends Timed {
+  readonly track: Track;
+  readonly frame: Frame;
+}
+
+/** Segments whose tracks are remembered for frames that come after a later cut. */
+const SEGMENTS_REMEMBERED_MAX = 8;
+
+const NUMBER_ONE = { video: { kind: "video", number: 0 }, audio: { kind: "audio", number: 0 } } as const;
+
+/** Turns one subscription into frames for one connection. */
+export class TargetFrames {
+  readonly #rendition: string;
+  readonly #interleaver: Interleaver<Waiting> = new Interleaver();
+  readonly #chosen = new Map<number, ChosenTracks>();
+  #tracks: readonly Track[] = [];
+  #latest: ChosenTracks = { video: undefined, audio: undefined };
+  #startMicros: number | undefined;
+  /** The picture that was taken last; the next must follow it, or begin anew. */
+  #last: { readonly track: number; readonly segment: number; readonly index: number } | undefined;
+  #lostFrom: number | undefined;
+  #droppedGops = 0;
+  #isOver = false;
+
+  /** `rendition`: name of the picture's track. */
+  constructor(rendition: string) {
+    this.#rendition = rendition;
+  }
+
+  /** Groups of pictures that the subscription lost because it was read too slowly. */
+  get droppedGops(): number {
+    return this.#droppedGops;
+  }
+
+  /** The broadcast has ended. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** Takes a record and gives the frames that may leave now. @throws Fault `RENDITION_ABSENT` when the picture left the broadcast. */
+  *take(record: LinkRecord): Generator<TargetFrame> {
+    switch (record.type) {
+      case "hello":
+      case "tracks":
+        this.#tracks = record.tracks;
+        break;
+      case "cut":
+        this.#latest = chooseTracks(this.#tracks, this.#rendition);
+        this.#chosen.set(record.segment, this.#latest);
+        this.#chosen.delete(record.segment - SEGMENTS_REMEMBERED_MAX);
+        break;
+      case "frame":
+        this.#frame(record.frame);
+        break;
+      case "skip":
+        if (record.track === this.#latest.video?.id) this.#lostFrom ??= record.fromSegment;
+        break;
+      case "end":
+        this.#isOver = true;
+        break;
+      case "seal":
+      case "head":
+      case "event":
+        break;
+    }
+    const { video, audio } = this.#latest;
+    const isWaitedFor = !this.#isOver;
+    yield* this.#leaving({
+      hasVideo: isWaitedFor && video !== undefined,
+      hasAudio: isWaitedFor && audio !== undefined,
+    });
+  }
+
+  #frame(frame: Frame): void {
+    const chosen = this.#chosen.get(frame.segment);
+    if (chosen === undefined) return;
+    const { video, audio } = chosen;
+    if (frame.track === video?.id && this.#follows(frame)) this.#push("video", video, frame);
+    else if (frame.track === audio?.id) this.#push("audio", audio, frame);
+  }
+
+  #push(kind: Timed["kind"], track: Track, frame: Frame): void {
+    this.#interleaver.push({ kind, track, frame, atMicros: ticksToMicros(frame.dts, track.timescale) });
+  }
+
+  /** Whether a picture can be decoded after those that were taken. */
+  #follows({ track, segment, index, flags }: Frame): boolean {
+    const last = this.#last;
+    const isNext =
+      last !== undefined &&
+      this.#lostFrom === undefined &&
+      last.track === track &&
+      (last.segment === segment ? index === last.index + 1 : index === 0);
+    if (!isNext && (flags & FrameFlag.KEY) === 0) {
+      this.#last = undefined;
+      return false;
+    }
+    if (this.#lostFrom !== undefined) this.#droppedGops += Math.max(1, segment - this.#lostFrom);
+    this.#lostFrom = undefined;
+    this.#last = { track, segment, index };
+    return true;
+  }
+
+  *#leaving(kinds: { readonly hasVideo: boolean; readonly hasAudio: boolean }): Generator<TargetFrame> {
+    for (const { kind, track, frame, atMicros } of this.#interleaver.take(kinds)) {
+      // Sound that was there before the first picture stays behind.
+      if (this.#startMicros === undefined && kind === "audio" && this.#latest.video !== undefined) continue;
+      const startMicros = (this.#startMicros ??= atMicros);
+      if (atMicros < startMicros) continue;
+      const dts = Math.round((atMicros - startMicros) / 1000);
+      const shownMicros = ticksToMicros(frame.dts + frame.ptsOffset, track.timescale);
+      yield {
+        config: track.config,
+        frame: {
+          track: NUMBER_ONE[kind],
+          dts,
+          ptsOffset: kind === "audio" ? 0 : Math.round((shownMicros - startMicros) / 1000) - dts,
+          keyframe: kind === "audio" || (frame.flags & FrameFlag.KEY) !== 0,
+          payload: frame.payload,
+        },
+      };
+    }
+  }
+}
