@@ -9,13 +9,15 @@ const START_CODE = Uint8Array.of(0, 0, 0, 1);
 /** AV1 specification §5.6: what begins each picture of a stream of open bitstream units. */
 const TEMPORAL_DELIMITER = Uint8Array.of(0x12, 0);
 
-interface ElementaryStream {
+/** Samples in a row, as decoders without containers take them. */
+export interface ElementaryStream {
   /** ffmpeg's name of the form. */
   readonly format: string;
   readonly bytes: Uint8Array;
 }
 
-function streamOf({ codec, record }: VideoConfig, payloads: readonly Uint8Array[]): ElementaryStream {
+/** Writes samples with their parameter sets before them. */
+export function streamOf({ codec, record }: VideoConfig, payloads: readonly Uint8Array[]): ElementaryStream {
   if (codec === "av1")
     return { format: "obu", bytes: Buffer.concat(payloads.flatMap((payload) => [TEMPORAL_DELIMITER, payload])) };
   const { vps, sps, pps } = codec === "hevc" ? readHevcRecord(record) : { vps: [], ...readAvcRecord(record) };
