@@ -68,7 +68,9 @@ export class SoundDecoder {
     if (extradata.byteLength > 0) parameters.extradata = Buffer.from(extradata);
     const context = new CodecContext();
     context.allocContext3(codec);
-    FFmpegError.throwIfError(context.parametersToContext(parameters), "set up a decoder");
+    const told = context.parametersToContext(parameters);
+    parameters.free();
+    FFmpegError.throwIfError(told, "set up a decoder");
     context.threadCount = 1;
     const opened = context.open2Sync(codec);
     if (opened < 0)

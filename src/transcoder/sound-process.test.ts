@@ -176,3 +176,30 @@ for (const [name, options] of Object.entries({ aac: {}, ...OTHERS })) {
     DEADLINE_MS,
   );
 }
+
+test(
+  "of surround sound everything but the low frequency effects is in the stereo of the rung, and mono stays mono",
+  async () => {
+    const tone = "0.4*sin(2*PI*1000*t)";
+    for (const [codec, waves, share] of [
+      ["ac3", ["0", "0", tone, "0", "0", "0"], 0.5],
+      ["eac3", ["0", "0", "0", "0", tone, "0"], 0.5],
+      ["aac", [tone, "0", "0", "0", "0", "0"], 1],
+      ["flac", ["0", "0", "0", tone, "0", "0"], 0],
+    ] as const) {
+      const clip = clipOf({ wave: waves.join("|"), encode: ["-c:a", codec], seconds: 1 });
+      expect(clip.config.channels).toBe(6);
+      const run = await start(clip).feed(clip.frames).finish();
+      const heard = run.decode().heard.subarray(8 * BLOCK, -8 * BLOCK);
+      const power = heard.reduce((sum, sample) => sum + sample ** 2 / heard.length, 0);
+      expect(power).toBeCloseTo(0.08 * share, 2);
+    }
+    const mono = clipOf({ wave: tone, seconds: 1 });
+    const run = await start(mono, { rungs: [{ ...SMALL_RUNG, channels: 1 }] })
+      .feed(mono.frames)
+      .finish();
+    expect(run.configs).toMatchObject([{ channels: 1 }]);
+    expect(Math.min(...fidelity(mono, run))).toBeGreaterThan(50);
+  },
+  DEADLINE_MS,
+);
