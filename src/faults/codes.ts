@@ -44,6 +44,8 @@ export const FAULT_CODES = {
   TRANSCODER_FAILED: "the process that makes the rungs of a broadcast ended unexpectedly",
   TRANSCODER_STALLED: "the process that makes the rungs of a broadcast no longer makes progress",
   BROADCAST_STOPPED: "an operator ended the broadcast",
+  PUBLISH_REFUSED: "a hook of the operator refused the publication",
+  HOOK_FAILED: "a hook that decides about publications gave no usable answer",
   TARGET_UNKNOWN: "the stream has no restream target of this id or name",
   TARGET_STALLED: "a restream target takes nothing any more",
   RENDITION_ABSENT: "the broadcast has no rendition of this name",

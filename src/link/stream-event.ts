@@ -9,14 +9,10 @@ import type { EndReason } from "./record.ts";
  *
  * A refused publication ends with the first; a publication that joins a broadcast on air gives no second `live`.
  */
-export type StreamEvent =
-  | PublishRequestedEvent
-  | LiveEvent
-  | InterruptedEvent
-  | ResumedEvent
-  | SwitchedEvent
-  | SlateEvent
-  | EndedEvent;
+export type StreamEvent = PublishRequestedEvent | BroadcastEvent;
+
+/** What happens to a broadcast: a {@link StreamEvent} that the router tells. */
+export type BroadcastEvent = LiveEvent | InterruptedEvent | ResumedEvent | SwitchedEvent | SlateEvent | EndedEvent;
 
 /** The types of {@link StreamEvent} that are told today. */
 export const STREAM_EVENT_TYPES = [
@@ -26,6 +22,9 @@ export const STREAM_EVENT_TYPES = [
   "stream.resumed",
   "stream.ended",
 ] as const;
+
+/** One of {@link STREAM_EVENT_TYPES}. */
+export type StreamEventType = (typeof STREAM_EVENT_TYPES)[number];
 
 /** An encoder with a valid key wants to publish. Never holds the key. */
 export interface PublishRequestedEvent {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { CONFIG_KEYS, STREAM_KEYS } from "./config.ts";
+import { CONFIG_KEYS, HOOK_KEYS, STREAM_KEYS } from "./config.ts";
 import type { ConfigKey } from "./config-keys.ts";
 import { configSchema } from "./config-schema.ts";
 
@@ -9,6 +9,7 @@ const GROUPS: readonly { readonly title: string; readonly names: readonly string
   { title: "Media", names: ["latency", "segmentSeconds", "partMs", "windowSeconds", "graceSeconds"] },
   { title: "Ladder", names: ["transcode"] },
   { title: "Data and access", names: ["dataDir", "adminToken", "streams"] },
+  { title: "Hooks", names: ["hooks"] },
   { title: "Limits", names: ["limits"] },
   { title: "Pages", names: ["site"] },
   { title: "Log", names: ["logFormat", "logLevel"] },
@@ -100,7 +101,15 @@ export function referencePage(): string {
     ]);
     return `## ${title}\n\n${table(["key", "default", "meaning", "flag and variable"], body)}`;
   });
-  const streams = STREAM_KEYS.map((key) => [code(key.name), `${key.facts.description} Must be ${key.facts.allowed}.`]);
+  const entry = (keys: readonly ConfigKey[]): string =>
+    table(
+      ["key", "meaning"],
+      keys.map((key) => {
+        const value = defaultText(key) ?? "";
+        const note = value === "" ? "" : ` Default: ${code(value)}.`;
+        return [code(key.name), `${key.facts.description} Must be ${key.facts.allowed}.${note}`];
+      }),
+    );
   return [
     "# Configuration",
     "",
@@ -134,7 +143,11 @@ export function referencePage(): string {
     "",
     "### One entry of `streams`",
     "",
-    table(["key", "meaning"], streams),
+    entry(STREAM_KEYS),
+    "",
+    "### One entry of `hooks`",
+    "",
+    entry(HOOK_KEYS),
     "",
   ].join("\n");
 }

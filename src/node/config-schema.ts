@@ -4,6 +4,9 @@ import { ADMIN_TOKEN_CHARACTERS_MAX, ADMIN_TOKEN_CHARACTERS_MIN } from "#control
 import { isDeclarableKey, KEY_ALLOWED } from "#control/stream-key.ts";
 import { isStreamName, STREAM_NAME_ALLOWED } from "#control/stream-name.ts";
 import { LATENCIES, type Latency, SETTING_BOUNDS } from "#control/stream-settings.ts";
+import { HOOKS_MAX, type HookSettings } from "#hooks/hook-settings.ts";
+import { SECRET_ALLOWED, secretBytes } from "#hooks/signature.ts";
+import { STREAM_EVENT_TYPES } from "#link/stream-event.ts";
 import { LADDER_ALLOWED, parseLadder } from "#media/ladder.ts";
 import { choice, decimal, KEY_FACTS, onOff, text, whole } from "./config-keys.ts";
 
@@ -15,6 +18,12 @@ function isHost(value: string): boolean {
 
 function isWebUrl(value: string): boolean {
   return URL.canParse(value) && ["http:", "https:"].includes(new URL(value).protocol);
+}
+
+function isHookUrl(value: string): boolean {
+  if (!isWebUrl(value)) return false;
+  const { username, password } = new URL(value);
+  return username === "" && password === "";
 }
 
 const path = { allowed: "the path of a file", matches: /^[^\0]+$/, placeholder: "PATH" };
@@ -73,6 +82,10 @@ const transcode = z.strictObject({
   hardware: choice(["none", "auto", "nvenc", "vaapi", "qsv", "videotoolbox"], {
     description:
       "What encodes: the processor (`none`), the first that works (`auto`), or one by name. Where it does not work the processor encodes, and the log says why. Decoding is the processor's.",
+  }).default("none"),
+  extraCodec: choice(["none", "hevc", "av1"], {
+    description:
+      "A codec that each rung is encoded in besides H.264, for players that know it: less traffic for much more work.",
   }).default("none"),
   redundancy: whole({
     min: 1,
@@ -144,6 +157,40 @@ const stream = z.strictObject({
   ladder: ladder("The stream's own ladder; without it the one of `transcode.ladder`.").optional(),
 });
 
+const hookEvents = {
+  description:
+    "What it is told. With `stream.publish-requested` it is asked about every publication and may refuse it; see [hooks](hooks.md).",
+  allowed: `a list of ${STREAM_EVENT_TYPES.join(", ")}`,
+};
+
+const hook = z.strictObject({
+  url: text({
+    description: "Where messages are posted.",
+    allowed: "a URL that begins with https:// or http:// and holds no user and password",
+    matches: isHookUrl,
+    isSecret: true,
+  }),
+  secret: text({
+    description: "Signs the messages.",
+    allowed: SECRET_ALLOWED,
+    matches: (value) => secretBytes(value) !== undefined,
+    isSecret: true,
+  }),
+  events: z
+    .array(z.enum(STREAM_EVENT_TYPES))
+    .min(1)
+    .describe(hookEvents.description)
+    .register(KEY_FACTS, { kind: "list", ...hookEvents }),
+  timeoutMs: whole({ min: 100, max: 10_000, description: "How long it may take to answer, milliseconds." }).default(
+    3000,
+  ),
+  onFailure: choice(["refuse", "allow"], {
+    description: "What becomes of a publication when the hook that decides about it gives no usable answer in time.",
+  }).default("refuse"),
+});
+
+const hooksText = "Other programs that are told what happens to streams, and may refuse publications.";
+
 const root = z.strictObject({
   host: text({
     description: "Address to listen on: 0.0.0.0 (every one), 127.0.0.1 (this machine only) or one of this machine's.",
@@ -194,6 +241,16 @@ const root = z.strictObject({
   transcode: transcode.prefault({}),
   limits: limits.prefault({}),
   site: site.prefault({}),
+  hooks: z
+    .array(hook)
+    .max(HOOKS_MAX)
+    .describe(hooksText)
+    .register(KEY_FACTS, {
+      kind: "list",
+      description: hooksText,
+      allowed: `a list of at most ${HOOKS_MAX} hooks, each with url, secret and events`,
+    })
+    .default([]),
   streams: z
     .array(stream)
     .max(1000)
@@ -248,6 +305,7 @@ export interface Config {
     readonly profile: "realtime" | "balanced" | "quality";
     readonly coding: "identical" | "locked";
     readonly hardware: "none" | "auto" | "nvenc" | "vaapi" | "qsv" | "videotoolbox";
+    readonly extraCodec: "none" | "hevc" | "av1";
     readonly redundancy: number;
     readonly megapixelsPerSecond?: number | undefined;
   };
@@ -259,6 +317,7 @@ export interface Config {
     readonly requestsInFlight: number;
   };
   readonly site: { readonly name: string; readonly accent?: string | undefined; readonly logo?: string | undefined };
+  readonly hooks: readonly HookSettings[];
   readonly streams: readonly DeclaredStreamConfig[];
 }
 
@@ -267,3 +326,6 @@ export const configSchema: z.ZodType<Config> = root;
 
 /** One entry below `streams`. */
 export const streamSchema: z.ZodType<DeclaredStreamConfig> = stream;
+
+/** One entry below `hooks`. */
+export const hookSchema: z.ZodType<HookSettings> = hook;

@@ -5,6 +5,7 @@ import { join, resolve } from "node:path";
 import { assert, property, string } from "fast-check";
 import { parse } from "yaml";
 import { Fault } from "#faults/fault.ts";
+import type { HookSettings } from "#hooks/hook-settings.ts";
 import { CONFIG_KEYS, ConfigFault, loadConfig } from "./config.ts";
 import { declaredStreams, platformSettings } from "./platform-settings.ts";
 import { helpText, jsonSchema, referencePage } from "./config-reference.ts";
@@ -28,6 +29,8 @@ function load({ flags = [], environment = {}, yaml }: Given): ReturnType<typeof 
   const named = yaml === undefined ? [] : ["--config", file(yaml)];
   return loadConfig({ flags: [...named, ...flags], environment });
 }
+
+const HOOK_SECRET = `whsec_${Buffer.alloc(32, 7).toString("base64")}`;
 
 function problems(given: Given): readonly string[] {
   try {
@@ -83,6 +86,13 @@ streams:
     expect(load({ yaml: "" }).httpPort).toBe(8080);
     expect(load({ yaml: "# nothing\n" }).httpPort).toBe(8080);
     expect(load({ yaml: "tls:\nhttpPort:\n" }).httpPort).toBe(8080);
+  });
+
+  test("a hook has three seconds and refuses unless it says otherwise", () => {
+    const yaml = `hooks: [{ url: "https://a.example/x?y", secret: ${HOOK_SECRET}, events: [stream.live, stream.ended] }]`;
+    const hook = { url: "https://a.example/x?y", secret: HOOK_SECRET, events: ["stream.live", "stream.ended"] };
+    expect(load({ yaml }).hooks).toEqual([{ ...hook, timeoutMs: 3000, onFailure: "refuse" } as HookSettings]);
+    expect(load({}).hooks).toEqual([]);
   });
 
   test("switches can be given, given with a value, and negated", () => {
@@ -239,6 +249,43 @@ describe("messages, word for word", () => {
       "two streams of one name",
       { yaml: "streams: [{ name: a, key: aaaaaaaa }, { name: a, key: bbbbbbbb }]" },
       ["streams: two streams have the name a"],
+    ],
+    [
+      "hooks that are no list",
+      { yaml: "hooks: { url: 'https://a.example' }" },
+      [
+        'hooks = {"url":"https://a.example"} (./grandstand.yaml): must be a list of at most 8 hooks, each with url, secret and events',
+      ],
+    ],
+    [
+      "a hook with nothing",
+      { yaml: "hooks: [{}, x]" },
+      [
+        "hooks[0].url (./grandstand.yaml): is missing",
+        "hooks[0].secret (./grandstand.yaml): is missing",
+        "hooks[0].events (./grandstand.yaml): is missing",
+        'hooks[1] = "x" (./grandstand.yaml): must be a hook with url, secret and events',
+      ],
+    ],
+    [
+      "a hook whose address and secret are wrong, without showing them",
+      { yaml: "hooks: [{ url: 'https://me:pass@a.example', secret: hunter2hunter2, events: [stream.live] }]" },
+      [
+        "hooks[0].url = (hidden) (./grandstand.yaml): must be a URL that begins with https:// or http:// and holds no user and password",
+        "hooks[0].secret = (hidden) (./grandstand.yaml): must be whsec_ and 24 to 64 random bytes in base64, such as `openssl rand -base64 32` prints",
+      ],
+    ],
+    [
+      "a hook with an unknown event, a wrong policy, too little time and a slip of the pen",
+      {
+        yaml: `hooks: [{ url: 'http://a.example', secret: ${HOOK_SECRET}, events: [stream.lives], onFailure: maybe, timeoutMs: 1, evnts: [] }]`,
+      },
+      [
+        'hooks[0].events = ["stream.lives"] (./grandstand.yaml): must be a list of stream.publish-requested, stream.live, stream.interrupted, stream.resumed, stream.ended',
+        "hooks[0].timeoutMs = 1 (./grandstand.yaml): must be a whole number from 100 to 10000",
+        'hooks[0].onFailure = "maybe" (./grandstand.yaml): must be one of refuse, allow',
+        "hooks[0].evnts (./grandstand.yaml): there is no such key; did you mean events?",
+      ],
     ],
     [
       "one port for two things",

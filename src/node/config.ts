@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import type { z } from "zod";
 import { Fault } from "#faults/fault.ts";
 import { type ConfigKey, keysOf } from "./config-keys.ts";
-import { type Config, configSchema, streamSchema } from "./config-schema.ts";
+import { type Config, configSchema, hookSchema, streamSchema } from "./config-schema.ts";
 import { readEnvironment, readFileText, readFlags, type SourceValues, suggestion } from "./config-sources.ts";
 
 /** File that is read from the working folder when it is there and no other is named. */
@@ -84,23 +84,27 @@ function rule(key: ConfigKey, value: unknown): string {
   return `must be ${key.facts.allowed}${needsQuotes ? "; put it in quotes" : ""}`;
 }
 
-function streamProblem(issue: z.core.$ZodIssue, tree: unknown, from: string): string[] {
+/** Keys whose value is a list of entries with keys of their own. */
+const LISTS: Readonly<Record<string, { readonly schema: z.ZodType; readonly entry: string }>> = {
+  streams: { schema: streamSchema, entry: "a stream with name and key" },
+  hooks: { schema: hookSchema, entry: "a hook with url, secret and events" },
+};
+
+function listProblem(list: ConfigKey, issue: z.core.$ZodIssue, tree: unknown, from: string): string[] {
   const [, position, word] = issue.path;
-  if (typeof position !== "number") {
-    return [
-      `streams = ${shown(at(tree, ["streams"]))} (${from}): must be a list of at most 1000 streams, each with name and key`,
-    ];
+  const known = LISTS[list.name];
+  if (typeof position !== "number" || known === undefined) {
+    return [`${list.name} = ${shown(at(tree, list.path))} (${from}): must be ${list.facts.allowed}`];
   }
-  const name = `streams[${position}]`;
-  const keys = keysOf(streamSchema);
+  const name = `${list.name}[${position}]`;
+  const keys = keysOf(known.schema);
   if (issue.code === "unrecognized_keys") {
-    const known = keys.map((key) => key.name);
-    return issue.keys.map((key) => `${name}.${key} (${from}): there is no such key${suggestion(key, known)}`);
+    const names = keys.map((key) => key.name);
+    return issue.keys.map((key) => `${name}.${key} (${from}): there is no such key${suggestion(key, names)}`);
   }
   const key = keys.find((candidate) => candidate.name === word);
-  if (key === undefined)
-    return [`${name} = ${shown(at(tree, issue.path))} (${from}): must be a stream with name and key`];
-  const value = at(tree, issue.path);
+  if (key === undefined) return [`${name} = ${shown(at(tree, issue.path))} (${from}): must be ${known.entry}`];
+  const value = at(tree, issue.path.slice(0, 3));
   if (value === undefined) return [`${name}.${key.name} (${from}): is missing`];
   return [
     `${name}.${key.name} = ${key.facts.isSecret === true ? "(hidden)" : shown(value)} (${from}): ${rule(key, value)}`,
@@ -118,7 +122,7 @@ function problemsOf(error: z.ZodError, tree: unknown, places: Places): string[] 
     }
     const from = places.get(key.name)?.place ?? "default";
     if (key.facts.kind === "list") {
-      for (const problem of streamProblem(issue, tree, from)) problems.add(problem);
+      for (const problem of listProblem(key, issue, tree, from)) problems.add(problem);
       continue;
     }
     const value = key.facts.isSecret === true ? "(hidden)" : shown(at(tree, key.path));
@@ -190,3 +194,6 @@ export function loadConfig(input: ConfigInput): Config {
 
 /** Facts of the keys of one declared stream, for the reference page. */
 export const STREAM_KEYS: readonly ConfigKey[] = keysOf(streamSchema);
+
+/** Facts of the keys of one hook, for the reference page. */
+export const HOOK_KEYS: readonly ConfigKey[] = keysOf(hookSchema);

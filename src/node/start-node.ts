@@ -5,6 +5,7 @@ import { type Control, FIRST_STREAM, startControl } from "#control/index.ts";
 import { type Edge, startEdge } from "#edge/index.ts";
 import { Fault } from "#faults/fault.ts";
 import type { Role } from "#flow/role.ts";
+import { type Hooks, startHooks } from "#hooks/index.ts";
 import { type Ingest, startIngest } from "#ingest/index.ts";
 import type { Observer } from "#observe/event.ts";
 import type { Metrics } from "#observe/metrics.ts";
@@ -99,6 +100,33 @@ async function startControlPlane(options: NodeOptions, store: Store, expeller: R
   });
 }
 
+/** The router, and before it the hooks, so that they hear of the last broadcast's end. */
+async function startGate(
+  options: NodeOptions,
+  store: Store,
+  closers: Closers,
+): Promise<{ readonly hooks: Hooks; readonly router: Router }> {
+  const { config, clock, observer, metrics } = options;
+  const around = { clock, observer, metrics };
+  const hooks = await startHooks({ ...around, hooks: config.hooks });
+  closers.add("hooks", (deadlineMs) => hooks.close({ deadlineMs }));
+  const checkpoints = guardCheckpoints({ table: store.checkpoints, ...around });
+  const router = await startRouter({ ...around, checkpoints });
+  closers.add("router", () => router.close());
+  router.onEvent((event) => hooks.tell(event));
+  return { hooks, router };
+}
+
+/** The transcoder, which asks the catalogue for each stream's ladder. */
+function startLadder(options: NodeOptions, router: Router, catalogue: Control["catalogue"]): Promise<Transcoder> {
+  const { config, clock, observer, metrics } = options;
+  const { profile, coding, hardware, extraCodec, redundancy, megapixelsPerSecond } = config.transcode;
+  const ladderOf = (stream: string): Ladder => parseLadder(catalogue.effectiveOf(stream)?.ladder ?? "off") ?? "off";
+  const encoding = { profile, coding: hardware === "none" ? coding : "locked", hardware, extraCodec } as const;
+  const settings = { ladderOf, encoding, redundancy, megapixelsPerSecond };
+  return startTranscoder({ clock, observer, metrics, directory: router, settings });
+}
+
 /** Starts every role, each with what the ones before it offer. What was started is in `closers`, whatever happens. */
 async function startParts(options: NodeOptions, closers: Closers, isReady: () => boolean): Promise<Parts> {
   const { config, clock, observer, metrics } = options;
@@ -110,25 +138,10 @@ async function startParts(options: NodeOptions, closers: Closers, isReady: () =>
   const store = openSqliteStore(join(config.dataDir, "grandstand.db"));
   closers.add("store", () => store.close());
   const around = { clock, observer, metrics };
-  const router = await startRouter({
-    ...around,
-    checkpoints: guardCheckpoints({ table: store.checkpoints, ...around }),
-  });
-  closers.add("router", () => router.close());
+  const { hooks, router } = await startGate(options, store, closers);
   const control = await startControlPlane(options, store, router);
   const { catalogue } = control;
-  const { profile, coding, hardware, redundancy, megapixelsPerSecond } = config.transcode;
-  const ladderOf = (stream: string): Ladder => parseLadder(catalogue.effectiveOf(stream)?.ladder ?? "off") ?? "off";
-  const transcoder = await startTranscoder({
-    ...around,
-    directory: router,
-    settings: {
-      ladderOf,
-      encoding: { profile, coding: hardware === "none" ? coding : "locked", hardware },
-      redundancy,
-      megapixelsPerSecond,
-    },
-  });
+  const transcoder = await startLadder(options, router, catalogue);
   closers.add("transcoder", (deadlineMs) => transcoder.close({ deadlineMs }));
   const restream = await startRestream({ ...around, directory: transcoder, targets: control.targets });
   closers.add("restream", (deadlineMs) => restream.close({ deadlineMs }));
@@ -164,7 +177,7 @@ async function startParts(options: NodeOptions, closers: Closers, isReady: () =>
   const { connections, connectionsPerAddress } = config.limits;
   const ingest = await startIngest({
     ...around,
-    gatekeeper: makeGatekeeper({ config, catalogue, router }),
+    gatekeeper: makeGatekeeper({ config, catalogue, hooks, router }),
     rtmp: { host: config.host, port: config.rtmpPort },
     ...(certificate === undefined
       ? {}

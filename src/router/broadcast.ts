@@ -7,7 +7,7 @@
 import { Fault } from "#faults/fault.ts";
 import { LiveBroadcast } from "#link/live-broadcast.ts";
 import type { EndReason } from "#link/record.ts";
-import type { StreamEvent } from "#link/stream-event.ts";
+import type { BroadcastEvent } from "#link/stream-event.ts";
 import { trackHealth, TrackMeter } from "#link/track-health.ts";
 import type { RawFrame, RawTrack } from "#media/frame.ts";
 import type { EncoderMetadata, PublishRequest, PublishSink, SessionEnd } from "#media/publish.ts";
@@ -28,7 +28,7 @@ export interface BroadcastEvents {
   started(live: LiveBroadcast): void;
   /** Something that lists show has changed. */
   changed(): void;
-  happened(event: StreamEvent): void;
+  happened(event: BroadcastEvent): void;
   ended(): void;
 }
 

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { Fault } from "#faults/fault.ts";
 import type { Role } from "#flow/role.ts";
 import type { LiveBroadcast } from "#link/live-broadcast.ts";
-import type { StreamEvent } from "#link/stream-event.ts";
+import type { BroadcastEvent } from "#link/stream-event.ts";
 import type { PublishRequest, PublishSink } from "#media/publish.ts";
 import { Broadcast } from "./broadcast.ts";
 import type { BroadcastHealth } from "./health.ts";
@@ -25,7 +25,7 @@ export interface Router extends Role {
   /** Calls `listener` when a broadcast starts, is interrupted, goes on or ends. The answer ends it. */
   onChange(listener: () => void): () => void;
   /** Calls `listener` with what happens to streams, in order. It must not throw: it runs in the path of the frames. The answer ends it. */
-  onEvent(listener: (event: StreamEvent) => void): () => void;
+  onEvent(listener: (event: BroadcastEvent) => void): () => void;
   /** Names of the streams on air, interrupted ones included. */
   onAir(): readonly string[];
   health(stream: string): BroadcastHealth | undefined;
@@ -41,7 +41,7 @@ class RunningRouter implements Router {
   readonly #byStream = new Map<string, Broadcast>();
   readonly #startListeners = new Set<(live: LiveBroadcast) => void>();
   readonly #changeListeners = new Set<() => void>();
-  readonly #eventListeners = new Set<(event: StreamEvent) => void>();
+  readonly #eventListeners = new Set<(event: BroadcastEvent) => void>();
   readonly #stop = new AbortController();
   readonly #resolveClosed: (error: Error | null) => void;
   readonly #removeGauges: (() => void)[];
@@ -87,7 +87,7 @@ class RunningRouter implements Router {
     return () => this.#changeListeners.delete(listener);
   }
 
-  onEvent(listener: (event: StreamEvent) => void): () => void {
+  onEvent(listener: (event: BroadcastEvent) => void): () => void {
     this.#eventListeners.add(listener);
     return () => this.#eventListeners.delete(listener);
   }

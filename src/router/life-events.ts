@@ -1,16 +1,16 @@
-import type { StreamEvent } from "#link/stream-event.ts";
+import type { BroadcastEvent } from "#link/stream-event.ts";
 import type { EndReason } from "#link/record.ts";
 import type { PublishRequest, SessionEnd } from "#media/publish.ts";
 
 /** Tells the life of one broadcast: live once, then interrupted and resumed in turn, ended once; nothing if it was never live. */
 export class LifeEvents {
   readonly #stream: string;
-  readonly #tell: (event: StreamEvent) => void;
+  readonly #tell: (event: BroadcastEvent) => void;
   /** Set once the broadcast has been live. */
   #timelineId: string | undefined;
   #interruptedMs = 0;
 
-  constructor(stream: string, tell: (event: StreamEvent) => void) {
+  constructor(stream: string, tell: (event: BroadcastEvent) => void) {
     this.#stream = stream;
     this.#tell = tell;
   }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { Fault } from "#faults/fault.ts";
 import type { LinkRecord } from "#link/record.ts";
-import type { StreamEvent } from "#link/stream-event.ts";
+import type { BroadcastEvent } from "#link/stream-event.ts";
 import type { RawTrack } from "#media/frame.ts";
 import type { PublishRequest, PublishSink } from "#media/publish.ts";
 import type { AudioConfig, VideoConfig } from "#media/track.ts";
@@ -249,9 +249,9 @@ describe("a broadcast", () => {
 });
 
 describe("the events of a broadcast", () => {
-  async function told(): Promise<{ stage: Stage; events: StreamEvent[]; types: () => string[] }> {
+  async function told(): Promise<{ stage: Stage; events: BroadcastEvent[]; types: () => string[] }> {
     const stage = await Stage.open();
-    const events: StreamEvent[] = [];
+    const events: BroadcastEvent[] = [];
     stage.router.onEvent((event) => events.push(event));
     return { stage, events, types: () => events.map(({ type }) => type) };
   }
@@ -301,7 +301,7 @@ describe("the events of a broadcast", () => {
     const { stage, types } = await told();
     stage.open().end();
     expect(types()).toEqual([]);
-    const heard: StreamEvent[] = [];
+    const heard: BroadcastEvent[] = [];
     const leave = stage.router.onEvent((event) => heard.push(event));
     leave();
     await stage.open().run(3);

@@ -1,0 +1,98 @@
+import type { Role } from "#flow/role.ts";
+import type { BroadcastEvent, PublishRequestedEvent, StreamEvent } from "#link/stream-event.ts";
+import type { Observer } from "#observe/event.ts";
+import type { Metrics } from "#observe/metrics.ts";
+import type { Clock } from "#time/clock.ts";
+import { Decisions } from "./decisions.ts";
+import { Deliveries } from "./deliveries.ts";
+import type { HookSettings } from "./hook-settings.ts";
+import { type Message, messageOf } from "./message.ts";
+import { type HookContext, Webhook } from "./webhook.ts";
+
+/** How long pending messages may still be sent when the server stops, milliseconds. */
+const CLOSE_MS = { min: 500, max: 2000 } as const;
+
+/** What {@link startHooks} needs. */
+export interface HooksOptions {
+  readonly hooks: readonly HookSettings[];
+  readonly clock: Clock;
+  readonly observer: Observer;
+  readonly metrics: Metrics;
+  /** From 0 up to 1, for the delays between attempts; the machine's own unless given. */
+  readonly random?: () => number;
+}
+
+/** Tells other programs what happens to streams, and asks them who may publish. Keeps nothing over a restart. */
+export interface Hooks extends Role {
+  /** Whether any hook decides about publications. */
+  readonly decides: boolean;
+  /** Resolves when every hook that decides allows it. @throws Fault `PUBLISH_REFUSED`, `HOOK_FAILED`, `LIMIT_REACHED`. */
+  decide(request: PublishRequestedEvent): Promise<void>;
+  /** Queues an event for the hooks that want it, in order for each stream. Never throws, never waits. */
+  tell(event: BroadcastEvent): void;
+}
+
+function wants({ settings }: Webhook, type: StreamEvent["type"]): boolean {
+  return settings.events.some((wanted) => wanted === type);
+}
+
+class RunningHooks implements Hooks {
+  readonly closed: Promise<Error | null>;
+  readonly #context: HookContext;
+  readonly #deliveries: readonly (readonly [Webhook, Deliveries])[];
+  readonly #decisions: readonly Decisions[];
+  readonly #resolveClosed: (error: null) => void;
+  #closing: Promise<void> | undefined;
+
+  constructor({ hooks, clock, observer, metrics, random = Math.random }: HooksOptions) {
+    const context = { clock, observer, metrics, random };
+    this.#context = context;
+    const webhooks = hooks.map((settings, position) => new Webhook(settings, position, context));
+    this.#deliveries = webhooks.map((hook) => [hook, new Deliveries(hook, context)] as const);
+    const deciding = webhooks.filter((hook) => wants(hook, "stream.publish-requested"));
+    this.#decisions = deciding.map((hook) => new Decisions(hook, context));
+    const { promise, resolve } = Promise.withResolvers<Error | null>();
+    this.closed = promise;
+    this.#resolveClosed = resolve;
+  }
+
+  get decides(): boolean {
+    return this.#decisions.length > 0;
+  }
+
+  async decide(request: PublishRequestedEvent): Promise<void> {
+    if (!this.decides) return;
+    const message = this.#message(request);
+    await Promise.all(this.#decisions.map((decisions) => decisions.ask(request, message)));
+  }
+
+  tell(event: BroadcastEvent): void {
+    let message: Message | undefined;
+    for (const [hook, deliveries] of this.#deliveries) {
+      if (!wants(hook, event.type)) continue;
+      message ??= this.#message(event);
+      deliveries.push(message);
+    }
+  }
+
+  close({ deadlineMs = CLOSE_MS.max }: { deadlineMs?: number } = {}): Promise<void> {
+    this.#closing ??= this.#close(Math.min(Math.max(deadlineMs, CLOSE_MS.min), CLOSE_MS.max));
+    return this.#closing;
+  }
+
+  async #close(graceMs: number): Promise<void> {
+    for (const decisions of this.#decisions) decisions.close();
+    await Promise.all(this.#deliveries.map(([, deliveries]) => deliveries.close(graceMs)));
+    this.#resolveClosed(null);
+  }
+
+  #message(event: StreamEvent): Message {
+    const { clock } = this.#context;
+    return messageOf(event, { wallMs: clock.wallMs(), nowMs: clock.nowMs() });
+  }
+}
+
+/** Starts the hooks of the configuration; there may be none. */
+export function startHooks(options: HooksOptions): Promise<Hooks> {
+  return Promise.try(() => new RunningHooks(options));
+}
