@@ -19,7 +19,7 @@ import type { RequestPath } from "./request-path.ts";
 import { Responder } from "./responder.ts";
 import { isHarmlessQuery, parsePlaylistQuery } from "./request-query.ts";
 import { type ObjectPath, objectTag, parseObjectPath, type ServedObject, ServedObjects } from "./served-objects.ts";
-import { ViewerEstimate } from "./viewer-estimate.ts";
+import { ViewerEstimate, type Watching } from "./viewer-estimate.ts";
 
 /** How long a request for the next segment is held before it begins, milliseconds. */
 const NEXT_SEGMENT_HOLD_MS = 1_000;
@@ -33,7 +33,8 @@ const RECENT_ANSWERS_MAX = 64;
 /** A playlist request that was answered since the last change. */
 interface RecentAnswer {
   readonly kind: RequestKind;
-  readonly everyMs: number;
+  /** What it says of viewers; `undefined`: nothing. */
+  readonly watching: Watching | undefined;
   plain: Prepared | undefined;
   zipped: Prepared | undefined;
 }
@@ -110,7 +111,7 @@ export class ServedBroadcast {
     }
     const prepared = acceptsGzip(request.headers.get("accept-encoding")) ? recent.zipped : recent.plain;
     if (prepared === undefined) return undefined;
-    if (recent.everyMs > 0) this.estimate.asked(recent.everyMs);
+    if (recent.watching !== undefined) this.estimate.asked(recent.watching);
     return this.#responder.send(prepared, recent.kind, request, false);
   }
 
@@ -181,12 +182,12 @@ export class ServedBroadcast {
       blocking: playlist.kind === "playlist" && directives.msn !== undefined,
       skip: playlist.kind === "playlist" ? directives.skip : undefined,
     };
-    const everyMs = this.#everyMs(playlist, rest, form);
-    if (everyMs > 0) this.estimate.asked(everyMs);
+    const watching = this.#watching(playlist, rest, form);
+    if (watching !== undefined) this.estimate.asked(watching);
     const verdict = this.#judge(playlist, rest, directives, form);
     if (verdict === undefined) return this.#parkPlaylist(playlist, directives, form, asked);
     if ("each" in verdict) return this.#responder.refuse(playlist.kind, verdict.each());
-    this.#remember(asked.path, playlist.kind, everyMs, verdict.prepared, form);
+    this.#remember(asked.path, playlist.kind, watching, verdict.prepared, form);
     return this.#responder.send(verdict.prepared, playlist.kind, asked.request, asked.isHead);
   }
 
@@ -224,20 +225,30 @@ export class ServedBroadcast {
     });
   }
 
-  /** How often a viewer asks for this playlist, milliseconds; 0 where the request says nothing about viewers. */
-  #everyMs(playlist: PlaylistBody, rest: string, form: PlaylistForm): number {
+  /** What a request for this playlist says of viewers. */
+  #watching(playlist: PlaylistBody, rest: string, form: PlaylistForm): Watching | undefined {
     const { segmentDurationMicros, partTargetMicros } = this.#window.parameters;
-    if (playlist.kind === "mpd") return segmentDurationMicros / 1_000;
-    if (playlist.kind !== "playlist" || this.#playlists.trackOf(rest) !== this.#window.tracks[0]) return 0;
-    return (form.blocking ? partTargetMicros : segmentDurationMicros) / 1_000;
+    if (playlist.kind === "mpd") return { medium: "all", everyMs: segmentDurationMicros / 1_000 };
+    const track = playlist.kind === "playlist" ? this.#playlists.trackOf(rest) : undefined;
+    if (track === undefined) return undefined;
+    return {
+      medium: track.track.config.kind,
+      everyMs: (form.blocking ? partTargetMicros : segmentDurationMicros) / 1_000,
+    };
   }
 
-  #remember(path: RequestPath, kind: RequestKind, everyMs: number, prepared: Prepared, form: PlaylistForm): void {
+  #remember(
+    path: RequestPath,
+    kind: RequestKind,
+    watching: Watching | undefined,
+    prepared: Prepared,
+    form: PlaylistForm,
+  ): void {
     const target = path.query === undefined ? path.rest : `${path.rest}?${path.query}`;
     let recent = this.#recent.get(target);
     if (recent === undefined) {
       if (this.#recent.size >= RECENT_ANSWERS_MAX) return;
-      recent = { kind, everyMs, plain: undefined, zipped: undefined };
+      recent = { kind, watching, plain: undefined, zipped: undefined };
       this.#recent.set(target, recent);
     }
     if (form.gzip) recent.zipped = prepared;

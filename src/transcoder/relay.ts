@@ -21,7 +21,7 @@ import { TrackLadder } from "./track-ladder.ts";
 /** Ids of rungs begin here: the gate counts its own from 0 and never comes so far. Each of the source's tracks has room for as many. */
 const RUNG_IDS = 1000;
 /** How long a broadcast waits for its rungs' codec parameters before it begins without them, milliseconds. */
-const READY_MS_MAX = 1500;
+const READY_MS_MAX = 3000;
 /** Cuts remembered for rungs that come later than the source. */
 const CUTS_KEPT_MAX = 64;
 
