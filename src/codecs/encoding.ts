@@ -9,7 +9,7 @@ export type Profile = "realtime" | "balanced" | "quality";
  *
  * - `identical`: by a fresh encoder for each segment, so that all workers make the same bytes.
  * - `locked`: by one encoder that runs on, with a structure that never varies: the first picture is an IDR, each other one refers to the one
- *   before it and to nothing else. Workers make different bytes, but those of one go on where the other's end.
+ *   before it and to nothing else. Workers make different bytes, but those of one go on where the other's end. AV1 cannot be coded so.
  */
 export type Coding = "identical" | "locked";
 
@@ -21,6 +21,9 @@ export type HardwareName = "nvenc" | "vaapi" | "qsv" | "videotoolbox";
 
 /** Codecs that pictures are encoded with. */
 export type EncodedCodec = Exclude<VideoCodec, "vp9">;
+
+/** A codec that every rung has beside H.264, for players that know it. */
+export type ExtraCodec = "none" | Exclude<EncodedCodec, "avc">;
 
 /** What an encoder of pictures is told; it never changes while it lives. */
 export interface VideoEncoderSettings {

@@ -6,19 +6,22 @@ import {
   type AVHWDeviceType,
   type AVPixelFormat,
 } from "node-av/constants";
-import type { EncodedCodec, EncoderOptions, Hardware, HardwareName, Profile } from "./encoding.ts";
+import type { EncoderOptions, Hardware, HardwareName, Profile } from "./encoding.ts";
+
+/** Codecs that hardware may encode. Not AV1: its pictures take over what the coder learned from those before, so locked coding cannot be. */
+export type HardwareCodec = "avc" | "hevc";
 
 /** An encoder outside the processor. */
 export interface HardwareEncoder {
   readonly hardware: HardwareName;
   /** The library's name of the encoder of each codec. */
-  readonly names: Readonly<Record<EncodedCodec, string | undefined>>;
+  readonly names: Readonly<Record<HardwareCodec, string>>;
   /** What pictures are handed over as. */
   readonly pixelFormat: AVPixelFormat;
   /** Where pictures must be put into the device's memory first: the device, and what they are called there. */
   readonly device?: { readonly type: AVHWDeviceType; readonly pixelFormat: AVPixelFormat };
   /** The structure of locked coding, in this encoder's words: no picture held back, no B-pictures, IDRs where they are asked for and nowhere else. */
-  options(codec: EncodedCodec, profile: Profile): EncoderOptions;
+  options(codec: HardwareCodec, profile: Profile): EncoderOptions;
   /** What an operator can do when it does not open. */
   readonly hint: string;
 }
@@ -31,9 +34,9 @@ const QSV_PRESETS: Readonly<Record<Profile, string>> = { realtime: "veryfast", b
 
 const NVENC: HardwareEncoder = {
   hardware: "nvenc",
-  names: { avc: "h264_nvenc", hevc: "hevc_nvenc", av1: "av1_nvenc" },
+  names: { avc: "h264_nvenc", hevc: "hevc_nvenc" },
   pixelFormat: AV_PIX_FMT_YUV420P,
-  options: (codec, profile) => ({
+  options: (_codec, profile) => ({
     preset: NVENC_PRESETS[profile],
     tune: "ull",
     rc: "vbr",
@@ -46,14 +49,14 @@ const NVENC: HardwareEncoder = {
     weighted_pred: "0",
     b_ref_mode: "disabled",
     a53cc: "0",
-    ...(codec === "av1" ? {} : { aud: "0" }),
+    aud: "0",
   }),
   hint: "install NVIDIA's driver with libnvidia-encode, and let the process open /dev/nvidia*",
 };
 
 const QSV: HardwareEncoder = {
   hardware: "qsv",
-  names: { avc: "h264_qsv", hevc: "hevc_qsv", av1: "av1_qsv" },
+  names: { avc: "h264_qsv", hevc: "hevc_qsv" },
   pixelFormat: AV_PIX_FMT_NV12,
   options: (codec, profile) => ({
     preset: QSV_PRESETS[profile],
@@ -63,7 +66,10 @@ const QSV: HardwareEncoder = {
     adaptive_i: "0",
     adaptive_b: "0",
     b_strategy: "0",
-    ...(codec === "av1" ? {} : { idr_interval: "0", p_strategy: "0", aud: "0", recovery_point_sei: "0" }),
+    idr_interval: "0",
+    p_strategy: "0",
+    aud: "0",
+    recovery_point_sei: "0",
     ...(codec === "avc" ? { look_ahead: "0", a53cc: "0" } : {}),
   }),
   hint: "install Intel's oneVPL runtime, and let the process open /dev/dri/renderD128",
@@ -71,22 +77,23 @@ const QSV: HardwareEncoder = {
 
 const VAAPI: HardwareEncoder = {
   hardware: "vaapi",
-  names: { avc: "h264_vaapi", hevc: "hevc_vaapi", av1: "av1_vaapi" },
+  names: { avc: "h264_vaapi", hevc: "hevc_vaapi" },
   pixelFormat: AV_PIX_FMT_NV12,
   device: { type: AV_HWDEVICE_TYPE_VAAPI, pixelFormat: AV_PIX_FMT_VAAPI },
-  options: (codec) => ({
+  options: () => ({
     rc_mode: "VBR",
     async_depth: "1",
     idr_interval: "0",
     b_depth: "1",
-    ...(codec === "av1" ? {} : { aud: "0", sei: "0" }),
+    aud: "0",
+    sei: "0",
   }),
   hint: "install the VA-API driver of the graphics card, and let the process open /dev/dri/renderD128",
 };
 
 const VIDEOTOOLBOX: HardwareEncoder = {
   hardware: "videotoolbox",
-  names: { avc: "h264_videotoolbox", hevc: "hevc_videotoolbox", av1: undefined },
+  names: { avc: "h264_videotoolbox", hevc: "hevc_videotoolbox" },
   pixelFormat: AV_PIX_FMT_NV12,
   options: (codec) => ({
     realtime: "1",

@@ -25,7 +25,12 @@ import {
   PEAK_FACTOR,
   type VideoEncoderSettings,
 } from "./encoding.ts";
-import { type HardwareEncoder, hardwareEncodersOf, KEY_INTERVAL_PICTURES } from "./hardware-encoders.ts";
+import {
+  type HardwareCodec,
+  type HardwareEncoder,
+  hardwareEncodersOf,
+  KEY_INTERVAL_PICTURES,
+} from "./hardware-encoders.ts";
 import { SOFTWARE_ENCODERS } from "./software-encoders.ts";
 import { type DeviceMemory, VideoEncoder } from "./video-encoder.ts";
 
@@ -44,12 +49,13 @@ export interface OpenedEncoder {
  */
 export function openVideoEncoder(settings: VideoEncoderSettings, hardware: Hardware): OpenedEncoder {
   const failures: { readonly wanted: string; readonly reason: string; readonly hint: string }[] = [];
+  const { codec } = settings;
   for (const candidate of hardwareEncodersOf(hardware)) {
-    const wanted = candidate.names[settings.codec] ?? `${candidate.hardware} for ${settings.codec}`;
+    if (codec === "av1") break;
     try {
-      return { encoder: openHardware(candidate, settings), fallback: undefined };
+      return { encoder: openHardware(candidate, codec, settings), fallback: undefined };
     } catch (error) {
-      failures.push({ wanted, reason: (error as Error).message, hint: candidate.hint });
+      failures.push({ wanted: candidate.names[codec], reason: (error as Error).message, hint: candidate.hint });
     }
   }
   const encoder = openSoftware(settings);
@@ -70,9 +76,10 @@ export function openVideoEncoder(settings: VideoEncoderSettings, hardware: Hardw
 }
 
 function openSoftware(settings: VideoEncoderSettings): VideoEncoder {
-  const { name, options } = SOFTWARE_ENCODERS[settings.codec];
+  const { name, options, isConstantRate = false, tellsInPackets = false } = SOFTWARE_ENCODERS[settings.codec];
   const context = allocate(name, settings);
   try {
+    if (isConstantRate) context.rcMaxRate = context.bitRate;
     context.pixelFormat = AV_PIX_FMT_YUV420P;
     context.threadCount = 1;
     setOptions(context, name, options(settings));
@@ -83,26 +90,25 @@ function openSoftware(settings: VideoEncoderSettings): VideoEncoder {
     const why = (cause as Error).message;
     throw new Fault("CODEC_UNSUPPORTED", `${name} refuses pictures of ${width}x${height}: ${why}`, { cause });
   }
-  return new VideoEncoder({ name, context, pixelFormat: AV_PIX_FMT_YUV420P, memory: undefined });
+  return new VideoEncoder({ name, context, pixelFormat: AV_PIX_FMT_YUV420P, memory: undefined, tellsInPackets });
 }
 
-function openHardware(candidate: HardwareEncoder, settings: VideoEncoderSettings): VideoEncoder {
-  const { hardware, names, pixelFormat, device, options } = candidate;
-  const name = names[settings.codec];
-  if (name === undefined) throw new Fault("CODEC_UNSUPPORTED", `${hardware} has no encoder of ${settings.codec}`);
+function openHardware(candidate: HardwareEncoder, codec: HardwareCodec, settings: VideoEncoderSettings): VideoEncoder {
+  const { names, pixelFormat, device, options } = candidate;
+  const name = names[codec];
   const context = allocate(name, settings);
   let memory: DeviceMemory | undefined;
   try {
     context.pixelFormat = device?.pixelFormat ?? pixelFormat;
     context.gopSize = KEY_INTERVAL_PICTURES;
     context.maxBFrames = 0;
-    setOptions(context, name, { refs: "1", ...options(settings.codec, settings.profile) });
+    setOptions(context, name, { refs: "1", ...options(codec, settings.profile) });
     memory = device === undefined ? undefined : openMemory(candidate, device, settings);
     if (memory !== undefined) context.hwFramesCtx = memory.frames;
     open(context, name);
     if ((context.extraData?.byteLength ?? 0) === 0)
       throw new Fault("CODEC_UNSUPPORTED", `${name} does not tell its parameter sets`);
-    return new VideoEncoder({ name, context, pixelFormat, memory });
+    return new VideoEncoder({ name, context, pixelFormat, memory, tellsInPackets: false });
   } catch (error) {
     context.freeContext();
     memory?.frames.free();

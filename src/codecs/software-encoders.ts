@@ -1,9 +1,14 @@
 import { FF_ENCODER_LIBSVTAV1, FF_ENCODER_LIBX264, FF_ENCODER_LIBX265, type FFVideoEncoder } from "node-av/constants";
+import { KEY_INTERVAL_PICTURES } from "./hardware-encoders.ts";
 import type { EncodedCodec, EncoderOptions, Profile, VideoEncoderSettings } from "./encoding.ts";
 
 /** An encoder that runs on the processor. */
 export interface SoftwareEncoder {
   readonly name: FFVideoEncoder;
+  /** It aims at the same rate all the time; else a second may have more. */
+  readonly isConstantRate?: boolean;
+  /** The library tells other parameter sets than those its packets have. */
+  readonly tellsInPackets?: boolean;
   options(settings: VideoEncoderSettings): EncoderOptions;
 }
 
@@ -60,7 +65,7 @@ const X265_STRUCTURE = [
   "log-level=none",
 ].join(":");
 
-const SVT_PRESETS: Readonly<Record<Profile, string>> = { realtime: "11", balanced: "10", quality: "8" };
+const SVT_PRESETS: Readonly<Record<Profile, string>> = { realtime: "10", balanced: "9", quality: "8" };
 
 /** No picture is held back, and each refers to those before it in its segment alone. */
 const SVT_STRUCTURE = [
@@ -69,7 +74,7 @@ const SVT_STRUCTURE = [
   "scd=0",
   "enable-overlays=0",
   "enable-tf=0",
-  "keyint=-1",
+  `keyint=${KEY_INTERVAL_PICTURES}`,
   "irefresh-type=2",
   "lp=1",
 ].join(":");
@@ -98,6 +103,8 @@ export const SOFTWARE_ENCODERS: Readonly<Record<EncodedCodec, SoftwareEncoder>> 
   },
   av1: {
     name: FF_ENCODER_LIBSVTAV1,
+    isConstantRate: true,
+    tellsInPackets: true,
     options: ({ profile }) => ({ preset: SVT_PRESETS[profile], "svtav1-params": SVT_STRUCTURE }),
   },
 };

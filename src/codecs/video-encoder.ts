@@ -30,6 +30,8 @@ export interface OpenContext {
   readonly pixelFormat: AVPixelFormat;
   /** Where pictures must be brought first. */
   readonly memory: DeviceMemory | undefined;
+  /** Its parameter sets are to be taken from a packet. */
+  readonly tellsInPackets: boolean;
 }
 
 /** Encodes pictures one by one: each gives its packet before the next is taken, and refers to the one before it or to none. */
@@ -38,20 +40,20 @@ export class VideoEncoder {
   readonly name: string;
   /** What pictures must be given as. */
   readonly pixelFormat: AVPixelFormat;
-  /** As the library gives them, before the first picture; they never change. */
-  readonly parameterSets: Uint8Array;
+  /** As the library gives them; they never change. `undefined`: each key picture has them, see {@link firstPacket}. */
+  readonly parameterSets: Uint8Array | undefined;
   readonly #context: CodecContext;
   readonly #memory: DeviceMemory | undefined;
   readonly #packet = new Packet();
   #count = 0;
 
   /** Takes an open context over. */
-  constructor({ name, context, pixelFormat, memory }: OpenContext) {
+  constructor({ name, context, pixelFormat, memory, tellsInPackets }: OpenContext) {
     this.name = name;
     this.pixelFormat = pixelFormat;
     this.#context = context;
     this.#memory = memory;
-    this.parameterSets = Uint8Array.from(context.extraData ?? new Uint8Array(0));
+    this.parameterSets = tellsInPackets ? undefined : Uint8Array.from(context.extraData ?? new Uint8Array(0));
     this.#packet.alloc();
   }
 
@@ -69,6 +71,16 @@ export class VideoEncoder {
     const bytes = Uint8Array.from(this.#packet.data ?? new Uint8Array(0));
     this.#packet.unref();
     return bytes;
+  }
+
+  /** The packet of a key picture. It waits for it, and nothing can be encoded afterwards. @throws FFmpegError. */
+  firstPacket(picture: Frame): Uint8Array {
+    picture.pictType = AV_PICTURE_TYPE_I;
+    picture.pts = 0n;
+    FFmpegError.throwIfError(this.#context.sendFrameSync(picture), "encode a picture");
+    FFmpegError.throwIfError(this.#context.sendFrameSync(null), "end an encoder");
+    FFmpegError.throwIfError(this.#context.receivePacketSync(this.#packet), "take an encoded picture");
+    return Uint8Array.from(this.#packet.data ?? new Uint8Array(0));
   }
 
   /** Gives its memory back. */

@@ -36,7 +36,7 @@ const USUAL_FPS = 30;
 /** Rungs of a picture; `undefined` where there are none. */
 export function planPictureLadder(source: VideoConfig, ladder: Ladder, encoding: Encoding): LadderPlan | undefined {
   const { frameRate, width, height, pixelAspect, colour } = source;
-  const rungs = planLadder(source, frameRate, ladder);
+  const rungs = planLadder(source, frameRate, ladder, encoding.extraCodec);
   if (rungs.length === 0) return undefined;
   const fps = frameRate === undefined ? USUAL_FPS : frameRate.num / frameRate.den;
   return {

@@ -75,3 +75,17 @@ test("whatever the source and the wishes: even sizes below the source's, in its 
     }),
   );
 });
+
+test("an extra codec has every rung once more, with fewer bits, before those of H.264", () => {
+  const plain = planLadder(source(1280, 720), { num: 30, den: 1 }, "default");
+  const rungs = planLadder(source(1280, 720), { num: 30, den: 1 }, "default", "av1");
+  expect(rungs.slice(plain.length)).toEqual(plain);
+  expect(rungs.slice(0, plain.length)).toEqual(
+    plain.map((rung) => ({
+      ...rung,
+      name: `${rung.name}-av1`,
+      codec: "av1",
+      bitrate: Math.round(rung.bitrate * 0.55),
+    })),
+  );
+});

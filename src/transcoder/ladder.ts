@@ -1,3 +1,4 @@
+import type { ExtraCodec } from "#codecs/encoding.ts";
 import type { Ladder, WantedRung } from "#media/ladder.ts";
 import type { VideoConfig } from "#media/track.ts";
 import type { Rational } from "#time/ticks.ts";
@@ -18,6 +19,9 @@ const USUAL_FPS_MAX = 33;
 const FAST_BITRATE_FACTOR = 1.5;
 /** From this height on a rung keeps all pictures of a fast source. */
 const FULL_RATE_HEIGHT_MIN = 720;
+
+/** What other codecs need of the bits that H.264 needs for much the same picture. */
+const BITRATE_SHARES: Readonly<Record<Exclude<ExtraCodec, "none">, number>> = { hevc: 0.65, av1: 0.55 };
 
 /** The usual bitrate of a height that the default ladder does not have: between its neighbours by the number of samples. */
 function usualBitrate(height: number): number {
@@ -45,8 +49,14 @@ function even(value: number): number {
  * Below 720 lines a source of more than 33 pictures a second gives every second one.
  * @param frameRate of the source; `undefined` where nobody knows it, which counts as an ordinary one.
  * @param ladder what the operator wants; none for `off`.
+ * @param extraCodec each rung is there in this codec too: these come first, because they are what a machine can do without.
  */
-export function planLadder(source: VideoConfig, frameRate: Rational | undefined, ladder: Ladder): Rung[] {
+export function planLadder(
+  source: VideoConfig,
+  frameRate: Rational | undefined,
+  ladder: Ladder,
+  extraCodec: ExtraCodec = "none",
+): Rung[] {
   if (ladder === "off") return [];
   const shorter = Math.min(source.width, source.height);
   const isFast = frameRate !== undefined && frameRate.num / frameRate.den > USUAL_FPS_MAX;
@@ -64,5 +74,9 @@ export function planLadder(source: VideoConfig, frameRate: Rational | undefined,
       bitrate: Math.round((bitrate ?? usualBitrate(height)) * factor),
     });
   }
-  return rungs;
+  return extraCodec === "none" ? rungs : [...rungs.map((rung) => inCodec(rung, extraCodec)), ...rungs];
+}
+
+function inCodec(rung: Rung, codec: Exclude<ExtraCodec, "none">): Rung {
+  return { ...rung, name: `${rung.name}-${codec}`, bitrate: Math.round(rung.bitrate * BITRATE_SHARES[codec]), codec };
 }

@@ -1,18 +1,23 @@
 import type { AVPixelFormat } from "node-av/constants";
 import type { Frame } from "node-av/lib";
-import type { EncodedCodec, EncoderFallback } from "#codecs/encoding.ts";
+import type { EncoderFallback, VideoEncoderSettings } from "#codecs/encoding.ts";
 import { openVideoEncoder } from "#codecs/open-encoder.ts";
 import type { VideoEncoder } from "#codecs/video-encoder.ts";
 import { assert } from "#faults/fault.ts";
+import { av1ConfigOf, withoutTransportObus } from "#media/codecs/av1.ts";
 import { parseAvcConfig } from "#media/codecs/avc.ts";
+import { parseHevcConfig } from "#media/codecs/hevc.ts";
 import { joinLengthPrefixed, sameBytes, splitAnnexB } from "#media/codecs/nal.ts";
-import type { VideoConfig } from "#media/track.ts";
+import type { VideoCodec, VideoConfig } from "#media/track.ts";
 import type { Rational } from "#time/ticks.ts";
+import { neutralPicture } from "./neutral-picture.ts";
 import type { Encoding, Rung } from "./rung.ts";
 
 const USUAL_RATE: Rational = { num: 30, den: 1 };
-/** NAL unit types of ITU-T H.264 Table 7-1 that a sample needs: slices. Neither the encoder's signature nor delimiters. */
-const SLICE_TYPE_MAX = 5;
+/** NAL unit types of slices: ITU-T H.264 Table 7-1. */
+const AVC_SLICE_TYPE_MAX = 5;
+/** The same, ITU-T H.265 Table 7-1: all types below. */
+const HEVC_SLICE_TYPES = 32;
 
 /** What {@link RungEncoder} is told; it never changes for a rung. */
 export interface RungEncoderSettings {
@@ -32,24 +37,14 @@ export class RungEncoder {
   readonly fallback: EncoderFallback | undefined;
   readonly #encoder: VideoEncoder;
 
-  private constructor({ rung, encoding, source, frameRate }: RungEncoderSettings) {
-    const { num, den } = frameRate ?? USUAL_RATE;
-    const { encoder, fallback } = openVideoEncoder(
-      {
-        codec: "avc",
-        width: rung.width,
-        height: rung.height,
-        pixelAspect: source.pixelAspect,
-        colour: source.colour,
-        frameRate: { num, den: den * rung.frameRateDivisor },
-        bitrate: rung.bitrate,
-        profile: encoding.profile,
-      },
-      encoding.hardware,
-    );
+  private constructor(settings: RungEncoderSettings, known: VideoConfig | undefined) {
+    const { encoder, fallback } = openVideoEncoder(encoderSettingsOf(settings), settings.encoding.hardware);
     this.#encoder = encoder;
     this.fallback = fallback;
-    this.config = parseAvcConfig(encoder.parameterSets);
+    this.config =
+      known !== undefined && encoder.parameterSets === undefined
+        ? known
+        : rungConfigOf(settings, encoder.parameterSets);
   }
 
   /**
@@ -57,7 +52,7 @@ export class RungEncoder {
    * @throws Fault `CODEC_UNSUPPORTED` when the library refuses the rung.
    */
   static open(settings: RungEncoderSettings, config?: VideoConfig): RungEncoder {
-    const encoder = new RungEncoder(settings);
+    const encoder = new RungEncoder(settings, config);
     if (config !== undefined)
       assert(sameBytes(encoder.config.record, config.record), "a rung's parameter sets are the same in every segment");
     return encoder;
@@ -73,7 +68,7 @@ export class RungEncoder {
    * segment, else one that refers to the picture before.
    */
   async encode(picture: Frame, isFirst: boolean): Promise<Uint8Array> {
-    return sampleOf("avc", await this.#encoder.encode(picture, isFirst));
+    return sampleOf(this.config.codec, await this.#encoder.encode(picture, isFirst));
   }
 
   /** Gives its memory back. */
@@ -82,7 +77,43 @@ export class RungEncoder {
   }
 }
 
-/** What CMAF wants of a packet: the picture alone. */
-function sampleOf(_codec: EncodedCodec, packet: Uint8Array): Uint8Array {
-  return joinLengthPrefixed(splitAnnexB(packet).filter((unit) => ((unit[0] ?? 0) & 0x1f) <= SLICE_TYPE_MAX));
+function encoderSettingsOf({ rung, encoding, source, frameRate }: RungEncoderSettings): VideoEncoderSettings {
+  const { num, den } = frameRate ?? USUAL_RATE;
+  const { codec = "avc", width, height, bitrate } = rung;
+  const { pixelAspect, colour } = source;
+  const rungRate = { num, den: den * rung.frameRateDivisor };
+  return { codec, width, height, pixelAspect, colour, frameRate: rungRate, bitrate, profile: encoding.profile };
+}
+
+/** The rung's codec parameters out of the encoder's, or out of the packet of some picture. */
+function rungConfigOf(settings: RungEncoderSettings, parameterSets: Uint8Array | undefined): VideoConfig {
+  const { codec = "avc", width, height } = settings.rung;
+  if (codec === "av1") {
+    const units = parameterSets ?? firstPacketOf(settings, width, height);
+    // The bitstream has no word for it.
+    return { ...av1ConfigOf(units), pixelAspect: settings.source.pixelAspect };
+  }
+  assert(parameterSets !== undefined, "an encoder tells its parameter sets");
+  return codec === "hevc" ? parseHevcConfig(parameterSets) : parseAvcConfig(parameterSets);
+}
+
+function firstPacketOf(settings: RungEncoderSettings, width: number, height: number): Uint8Array {
+  const { encoder } = openVideoEncoder(encoderSettingsOf(settings), "none");
+  const picture = neutralPicture(width, height);
+  try {
+    return encoder.firstPacket(picture);
+  } finally {
+    picture.free();
+    encoder.close();
+  }
+}
+
+/** What CMAF wants of a packet: the picture alone, without delimiters, parameter sets and the encoder's signature; AV1 keeps its sequence header. */
+function sampleOf(codec: VideoCodec, packet: Uint8Array): Uint8Array {
+  if (codec === "av1") return withoutTransportObus(packet);
+  const isSlice =
+    codec === "hevc"
+      ? (head: number) => ((head >> 1) & 0x3f) < HEVC_SLICE_TYPES
+      : (head: number) => (head & 0x1f) <= AVC_SLICE_TYPE_MAX;
+  return joinLengthPrefixed(splitAnnexB(packet).filter((unit) => isSlice(unit[0] ?? 0)));
 }

@@ -109,9 +109,9 @@ export class RungLine {
     if (this.#error !== undefined) throw this.#error;
   }
 
-  /** In identical coding the next segment has an encoder of its own. */
+  /** In identical coding the next segment has an encoder of its own; in AV1 always, where a picture needs to know what the coder learned before. */
   #renew(): void {
-    if (this.#settings.encoding.coding === "locked") return;
+    if (this.#settings.encoding.coding === "locked" && this.config.codec !== "av1") return;
     this.#encoder?.close();
     this.#encoder = undefined;
   }

@@ -1,4 +1,4 @@
-import type { Coding, Hardware, Profile } from "#codecs/encoding.ts";
+import type { Coding, EncodedCodec, ExtraCodec, Hardware, Profile } from "#codecs/encoding.ts";
 
 /** One rendition that is made of the source's picture. */
 export interface Rung {
@@ -11,6 +11,8 @@ export interface Rung {
   readonly frameRateDivisor: 1 | 2;
   /** Bits per second, on average over a segment. */
   readonly bitrate: number;
+  /** H.264 where it is left out. */
+  readonly codec?: EncodedCodec;
 }
 
 /** How pictures are encoded, the same for all rungs of a node. */
@@ -20,6 +22,8 @@ export interface Encoding {
   readonly coding: Coding;
   /** Where it does not open, the processor encodes. */
   readonly hardware: Hardware;
+  /** None where it is left out. */
+  readonly extraCodec?: ExtraCodec;
 }
 
 /** One rendition that is made of the source's sound: AAC-LC of the source's sample rate. */

@@ -43,7 +43,7 @@ const commandArbitrary: fc.Arbitrary<WorkerCommand> = fc.oneof(
         source: SOURCE,
         frameRate: { num: 30, den: 1 },
         rungs: [{ name: "ü", width: 640, height: 360, frameRateDivisor: 2, bitrate: 700_000 }],
-        encoding: { profile: "balanced", coding: "locked", hardware: "auto" },
+        encoding: { profile: "balanced", coding: "locked", hardware: "auto", extraCodec: "av1" },
       },
     },
     { kind: "source", source: SOURCE },
