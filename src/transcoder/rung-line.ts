@@ -46,7 +46,11 @@ export class RungLine {
     this.#encoder = RungEncoder.open(settings);
     this.config = this.#encoder.config;
     this.fallback = this.#encoder.fallback;
-    this.#scaler = new RungScaler(settings.rung.width, settings.rung.height, this.#encoder.pixelFormat);
+    const { rung, source } = settings;
+    const { pixelFormat } = this.#encoder;
+    const { width, height } = rung;
+    const { pixelAspect, colour } = source;
+    this.#scaler = new RungScaler({ width, height, pixelFormat, pixelAspect, isFullRange: colour?.fullRange === true });
   }
 
   /** Encodes frame `index` of the segment, which is shown at `pts` (90 kHz); `picture` belongs to the line from now on. */

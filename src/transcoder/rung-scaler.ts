@@ -1,4 +1,5 @@
 import {
+  AV_PIX_FMT_NV12,
   AV_PIX_FMT_YUV420P,
   AV_PIX_FMT_YUV422P,
   AV_PIX_FMT_YUV444P,
@@ -12,6 +13,9 @@ import {
   type SwsFlags,
 } from "node-av/constants";
 import { FFmpegError, Frame, SoftwareScaleContext } from "node-av/lib";
+import type { Rational } from "#time/ticks.ts";
+import { blacken } from "./neutral-picture.ts";
+import { fitInside, type Rectangle } from "./picture-fit.ts";
 
 /** The same samples on every processor: two machines make equal rungs. */
 const SCALE_FLAGS = (SWS_BICUBIC | SWS_ACCURATE_RND | SWS_BITEXACT) as SwsFlags;
@@ -23,51 +27,109 @@ const PLAIN_FORMATS: ReadonlyMap<AVPixelFormat, AVPixelFormat> = new Map([
   [AV_PIX_FMT_YUVJ444P, AV_PIX_FMT_YUV444P],
 ]);
 
-/** Makes 8-bit 4:2:0 pictures of one size and layout out of pictures of any. */
+/** What a {@link RungScaler} makes. */
+export interface RungPictures {
+  readonly width: number;
+  readonly height: number;
+  /** 8-bit 4:2:0, in three planes or two. */
+  readonly pixelFormat: AVPixelFormat;
+  readonly pixelAspect: Rational;
+  /** Black is 0, not 16. */
+  readonly isFullRange: boolean;
+}
+
+/**
+ * Makes pictures of one form out of pictures of any. One of another aspect ratio keeps its own, between black bars:
+ *
+ *     ┌──┬──────┬──┐     ┌────────────┐
+ *     │▓▓│      │▓▓│     │▓▓▓▓▓▓▓▓▓▓▓▓│
+ *     │▓▓│      │▓▓│     │            │
+ *     │▓▓│      │▓▓│     │▓▓▓▓▓▓▓▓▓▓▓▓│
+ *     └──┴──────┴──┘     └────────────┘
+ */
 export class RungScaler {
-  readonly #width: number;
-  readonly #height: number;
-  readonly #format: AVPixelFormat;
-  readonly #scaled = new Frame();
+  readonly #pictures: RungPictures;
+  readonly #whole: Rectangle;
+  /** In the rung's size. */
+  readonly #canvas = new Frame();
+  /** What stands between the bars. */
+  readonly #inner = new Frame();
+  #barsFor = "";
   #context: SoftwareScaleContext | undefined;
   #contextFor = "";
 
-  constructor(width: number, height: number, format: AVPixelFormat) {
-    this.#width = width;
-    this.#height = height;
-    this.#format = format;
-    this.#scaled.alloc();
+  constructor(pictures: RungPictures) {
+    this.#pictures = pictures;
+    this.#whole = { x: 0, y: 0, width: pictures.width, height: pictures.height };
+    this.#canvas.alloc();
+    this.#inner.alloc();
   }
 
-  /** Gives the picture in the rung's size: `picture` itself where nothing is to be done, else one that the next call overwrites. */
+  /** Gives the picture in the rung's form: `picture` itself where nothing is to be done, else one that the next call overwrites. */
   async scale(picture: Frame): Promise<Frame> {
+    const { width, height, pixelFormat } = this.#pictures;
     // A picture's format is a pixel format.
     const told = picture.format as AVPixelFormat;
     const format = PLAIN_FORMATS.get(told) ?? told;
-    if (picture.width === this.#width && picture.height === this.#height && format === this.#format) {
-      picture.format = format;
-      return picture;
-    }
-    const scaled = this.#scaled;
-    if (scaled.width !== this.#width) {
-      scaled.format = this.#format;
-      scaled.width = this.#width;
-      scaled.height = this.#height;
-      FFmpegError.throwIfError(scaled.getBuffer(0), "allocate a picture");
-    }
-    FFmpegError.throwIfError(scaled.makeWritable(), "reuse a picture");
     picture.format = format;
-    const context = this.#contextOf(picture.width, picture.height, format);
-    FFmpegError.throwIfError(await context.scaleFrame(scaled, picture), "scale a picture");
-    return scaled;
+    if (picture.width === width && picture.height === height && format === pixelFormat) return picture;
+    const place = this.#placeOf(picture);
+    const isWhole = place.width === width && place.height === height;
+    const canvas = this.#writable(this.#canvas, this.#whole);
+    const target = isWhole ? canvas : this.#writable(this.#inner, place);
+    const context = this.#contextOf(picture.width, picture.height, format, place);
+    FFmpegError.throwIfError(await context.scaleFrame(target, picture), "scale a picture");
+    if (isWhole) this.#barsFor = "";
+    else this.#paste(place);
+    return canvas;
   }
 
-  #contextOf(width: number, height: number, format: AVPixelFormat): SoftwareScaleContext {
-    const key = `${width}x${height}:${format}`;
+  #placeOf(picture: Frame): Rectangle {
+    const { num, den } = picture.sampleAspectRatio;
+    const pixelAspect = num > 0 && den > 0 ? { num, den } : { num: 1, den: 1 };
+    return fitInside({ width: picture.width, height: picture.height, pixelAspect }, this.#pictures);
+  }
+
+  /** A frame of a size that may be written to. */
+  #writable(frame: Frame, { width, height }: Rectangle): Frame {
+    if (frame.width !== width || frame.height !== height) {
+      frame.unref();
+      frame.format = this.#pictures.pixelFormat;
+      frame.width = width;
+      frame.height = height;
+      FFmpegError.throwIfError(frame.getBuffer(0), "allocate a picture");
+    }
+    FFmpegError.throwIfError(frame.makeWritable(), "reuse a picture");
+    return frame;
+  }
+
+  #paste(place: Rectangle): void {
+    const { pixelFormat, isFullRange } = this.#pictures;
+    const key = JSON.stringify(place);
+    if (key !== this.#barsFor) blacken(this.#canvas, isFullRange);
+    this.#barsFor = key;
+    const from = this.#inner.data ?? [];
+    for (const [plane, to] of (this.#canvas.data ?? []).entries()) {
+      const source = from[plane];
+      if (source === undefined) continue;
+      const [toStride = 0, fromStride = 0] = [this.#canvas.linesize[plane], this.#inner.linesize[plane]];
+      const shrunk = plane === 0 ? 1 : 2;
+      // Two planes: the colours of a sample stand side by side.
+      const across = pixelFormat === AV_PIX_FMT_NV12 ? 1 : shrunk;
+      const rowBytes = place.width / across;
+      for (let row = 0; row < place.height / shrunk; row++) {
+        const at = (place.y / shrunk + row) * toStride + place.x / across;
+        to.set(source.subarray(row * fromStride, row * fromStride + rowBytes), at);
+      }
+    }
+  }
+
+  #contextOf(width: number, height: number, format: AVPixelFormat, place: Rectangle): SoftwareScaleContext {
+    const key = `${width}x${height}:${format}:${place.width}x${place.height}`;
     if (this.#context !== undefined && key === this.#contextFor) return this.#context;
     this.#context?.freeContext();
     const context = new SoftwareScaleContext();
-    context.getContext(width, height, format, this.#width, this.#height, this.#format, SCALE_FLAGS);
+    context.getContext(width, height, format, place.width, place.height, this.#pictures.pixelFormat, SCALE_FLAGS);
     this.#context = context;
     this.#contextFor = key;
     return context;
