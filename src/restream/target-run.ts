@@ -13,7 +13,7 @@ import type { LinkRecord } from "#link/record.ts";
 import type { BroadcastDirectory, LinkSource } from "#link/subscription.ts";
 import type { Track } from "#media/track.ts";
 import type { Observer } from "#observe/event.ts";
-import { connectPublisher } from "#protocols/rtmp/client.ts";
+import { connectPublisher, type RtmpPublisher } from "#protocols/rtmp/client.ts";
 import type { Clock } from "#time/clock.ts";
 import { chooseTracks } from "./chosen-tracks.ts";
 import type { RestreamTarget, TargetProblem, TargetState, TargetStatus } from "./ports.ts";
@@ -169,17 +169,10 @@ export class TargetRun {
 
   /** One connection from begin to end; gives why it ended. */
   async #connectOnce(source: LinkSource, signal: AbortSignal, isAnew: boolean): Promise<Fault | "over" | "again"> {
-    const { stream, target, clock, encoder, ca } = this.#options;
+    const { stream, target, clock, encoder } = this.#options;
     try {
       chooseTracks(tracksOf(source), target.rendition);
-      const publisher = await connectPublisher({
-        url: publishUrl(target),
-        encoder,
-        nowMs: () => clock.nowMs(),
-        onReconnectRequest: () => void publisher.close(),
-        signal,
-        ...(ca === undefined ? {} : { ca }),
-      });
+      const publisher = await this.#connect(signal);
       if (isAnew) this.#reconnects++;
       const connection = new TargetConnection({
         publisher,
@@ -204,6 +197,28 @@ export class TargetRun {
       }
     } catch (error) {
       return this.#faultOf(error);
+    }
+  }
+
+  async #connect(signal: AbortSignal): Promise<RtmpPublisher> {
+    const { target, clock, encoder, ca } = this.#options;
+    // A connection that stands ends with a goodbye, one that is being made ends at once.
+    const giveUp = new AbortController();
+    const onAbort = (): void => giveUp.abort();
+    signal.addEventListener("abort", onAbort, { once: true });
+    try {
+      let publisher: RtmpPublisher | undefined;
+      publisher = await connectPublisher({
+        url: publishUrl(target),
+        encoder,
+        nowMs: () => clock.nowMs(),
+        onReconnectRequest: () => void publisher?.close(),
+        signal: giveUp.signal,
+        ...(ca === undefined ? {} : { ca }),
+      });
+      return publisher;
+    } finally {
+      signal.removeEventListener("abort", onAbort);
     }
   }
 
