@@ -2,7 +2,8 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { createServer } from "node:net";
 import { join } from "node:path";
 
-const ENTRY = join(import.meta.dir, "main.ts");
+/** The program. */
+export const ENTRY: string = join(import.meta.dir, "main.ts");
 /** How long a command may take in a test, milliseconds. */
 const COMMAND_DEADLINE_MS = 15_000;
 const POLL_MS = 10;

@@ -30,6 +30,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./streams.ts")).streamsCommand,
   },
   {
+    name: "targets",
+    summary: "send a stream on to YouTube, Twitch and other servers",
+    load: async () => (await import("./targets.ts")).targetsCommand,
+  },
+  {
     name: "publish",
     summary: "push a file or a test picture in real time",
     load: async () => (await import("./publish.ts")).publishCommand,

@@ -1,8 +1,8 @@
 import type { ArgsDef, CommandDef } from "citty";
 import { OVERLAP_SECONDS_MAX } from "#control/catalogue.ts";
 import { Fault } from "#faults/fault.ts";
-import { loadConfig } from "#node/config.ts";
-import { type GivenArguments, numberFlag, readArguments, textFlag } from "./arguments.ts";
+import { type GivenArguments, numberFlag, textFlag } from "./arguments.ts";
+import { columns, defineCommand, NAME, placeOf, print } from "./desk-command.ts";
 import {
   type ListedStream,
   openStreamDesk,
@@ -12,18 +12,6 @@ import {
   type StreamDesk,
 } from "./stream-desk.ts";
 
-const NAME: ArgsDef = { name: { type: "positional", description: "the stream's name", required: true } };
-const PLACE: ArgsDef = {
-  dataDir: { type: "string", valueHint: "PATH", description: "data folder, as given to start" },
-  config: { type: "string", valueHint: "PATH", description: "configuration file, as given to start" },
-  url: {
-    type: "string",
-    valueHint: "URL",
-    description: "API of a platform elsewhere, such as https://live.example.org",
-  },
-  adminToken: { type: "string", valueHint: "TOKEN", description: "admin token; else the one in the data folder" },
-  json: { type: "boolean", description: "print JSON" },
-};
 const SETTINGS: ArgsDef = {
   latency: { type: "string", valueHint: "lowest|low|normal", description: "how close to live" },
   segmentSeconds: { type: "string", valueHint: "S", description: "duration of a segment" },
@@ -34,16 +22,8 @@ const SETTINGS: ArgsDef = {
 const TITLE: ArgsDef = { title: { type: "string", valueHint: "TEXT", description: "what viewers read" } };
 
 async function atDesk<T>(given: GivenArguments, work: (desk: StreamDesk) => Promise<T>): Promise<T> {
-  const pass = (name: string, flag: string): string[] => {
-    const value = textFlag(given, name);
-    return value === undefined ? [] : [flag, value];
-  };
-  const flags = [
-    ...pass("dataDir", "--data-dir"),
-    ...pass("config", "--config"),
-    ...pass("adminToken", "--admin-token"),
-  ];
-  const desk = await openStreamDesk(loadConfig({ flags, environment: process.env }), textFlag(given, "url"));
+  const { config, url } = placeOf(given);
+  const desk = await openStreamDesk(config, url);
   try {
     return await work(desk);
   } finally {
@@ -51,34 +31,7 @@ async function atDesk<T>(given: GivenArguments, work: (desk: StreamDesk) => Prom
   }
 }
 
-function print(given: GivenArguments, value: unknown, text: string): void {
-  console.log(given.flags.has("json") ? JSON.stringify(value) : text);
-}
-
-/** Lays out rows in columns. */
-function columns(rows: readonly (readonly string[])[]): string {
-  const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)));
-  return rows
-    .map((row) =>
-      row
-        .map((cell, i) => cell.padEnd(widths[i] ?? 0))
-        .join("  ")
-        .trimEnd(),
-    )
-    .join("\n");
-}
-
-function define(
-  name: string,
-  description: string,
-  args: ArgsDef,
-  run: (given: GivenArguments) => Promise<void>,
-): CommandDef {
-  const all = { ...args, ...PLACE };
-  return { meta: { name, description }, args: all, run: ({ rawArgs }) => run(readArguments(rawArgs, all)) };
-}
-
-const list = define("list", "list all streams", {}, (given) =>
+const list = defineCommand("list", "list all streams", {}, (given) =>
   atDesk(given, async (desk) => {
     const streams = await desk.list();
     const rows = streams.map(({ name, title, managedBy, keys, createdMs }) => [
@@ -96,16 +49,20 @@ const list = define("list", "list all streams", {}, (given) =>
   }),
 );
 
-const add = define("add", "add a stream and print its key, this once", { ...NAME, ...TITLE, ...SETTINGS }, (given) =>
-  atDesk(given, async (desk) => {
-    const [name = ""] = given.positional;
-    const { key, keyId } = await desk.add({
-      name,
-      title: textFlag(given, "title") ?? "",
-      settings: settingsFromFlags(given.flags),
-    });
-    print(given, { name, key, keyId }, `The stream ${name} is there. Its key, shown this once:\n\n  ${key}\n`);
-  }),
+const add = defineCommand(
+  "add",
+  "add a stream and print its key, this once",
+  { ...NAME, ...TITLE, ...SETTINGS },
+  (given) =>
+    atDesk(given, async (desk) => {
+      const [name = ""] = given.positional;
+      const { key, keyId } = await desk.add({
+        name,
+        title: textFlag(given, "title") ?? "",
+        settings: settingsFromFlags(given.flags),
+      });
+      print(given, { name, key, keyId }, `The stream ${name} is there. Its key, shown this once:\n\n  ${key}\n`);
+    }),
 );
 
 /** How the stream's next broadcast is written, in words. */
@@ -121,7 +78,7 @@ function settingsText({ title, effectiveSettings }: ListedStream): string {
   ]);
 }
 
-const set = define(
+const set = defineCommand(
   "set",
   `change a stream; settings hold from its next broadcast on, the value "${PLATFORM_WORD}" gives one back`,
   { ...NAME, ...TITLE, ...SETTINGS },
@@ -144,7 +101,7 @@ const set = define(
   },
 );
 
-const stop = define("stop", "end a stream's broadcast now; its encoder is disconnected", NAME, (given) =>
+const stop = defineCommand("stop", "end a stream's broadcast now; its encoder is disconnected", NAME, (given) =>
   atDesk(given, async (desk) => {
     const [name = ""] = given.positional;
     await desk.stop(name);
@@ -155,7 +112,7 @@ const stop = define("stop", "end a stream's broadcast now; its encoder is discon
 const overlap: ArgsDef = {
   overlapSeconds: { type: "string", valueHint: "S", description: "how long the old key still works", default: "0" },
 };
-const rotateKey = define(
+const rotateKey = defineCommand(
   "rotate-key",
   "replace the key and print the new one, this once",
   { ...NAME, ...overlap },
@@ -171,7 +128,7 @@ const rotateKey = define(
 );
 
 const keyId: ArgsDef = { keyId: { type: "positional", description: "the key's id, as list shows it", required: true } };
-const revokeKey = define("revoke-key", "end one key now", { ...NAME, ...keyId }, (given) =>
+const revokeKey = defineCommand("revoke-key", "end one key now", { ...NAME, ...keyId }, (given) =>
   atDesk(given, async (desk) => {
     const [name = "", id = ""] = given.positional;
     await desk.revokeKey(name, id);
@@ -179,7 +136,7 @@ const revokeKey = define("revoke-key", "end one key now", { ...NAME, ...keyId },
   }),
 );
 
-const remove = define("remove", "remove a stream; a broadcast of it ends now", NAME, (given) =>
+const remove = defineCommand("remove", "remove a stream; a broadcast of it ends now", NAME, (given) =>
   atDesk(given, async (desk) => {
     const [name = ""] = given.positional;
     await desk.remove(name);
