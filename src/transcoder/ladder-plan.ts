@@ -24,6 +24,8 @@ export interface LadderPlan {
   readonly rungs: readonly PlannedRung[];
   /** How many segments before the one that is to be made a worker must have been given for it. */
   readonly segmentsBefore: 0 | 1;
+  /** Workers make frames that fit together but are not the same. */
+  readonly isLocked: boolean;
   /** Says everything that decides over the rungs' codec parameters. */
   readonly key: string;
   /** What a worker is told. `isFromStart`: nothing was before the first frame it will be given. */
@@ -46,6 +48,7 @@ export function planPictureLadder(source: VideoConfig, ladder: Ladder, encoding:
       return { name, frameRateDivisor, megapixels, megapixelsPerSecond: (megapixels * fps) / frameRateDivisor };
     }),
     segmentsBefore: 0,
+    isLocked: encoding.coding === "locked",
     key: JSON.stringify([rungs, frameRate, encoding, width, height, pixelAspect, colour]),
     job: (config) => {
       assert(config.kind === "video", "a picture's ladder is made of a picture");
@@ -61,6 +64,7 @@ export function planSoundLadder(source: AudioConfig, timescale: number): LadderP
     rungs: rungs.map(({ name }) => ({ name, frameRateDivisor: 1, megapixels: 0, megapixelsPerSecond: 0 })),
     // What comes before a segment decides over its first frames.
     segmentsBefore: 1,
+    isLocked: false,
     key: JSON.stringify([rungs, timescale]),
     job: (config, isFromStart) => {
       assert(config.kind === "audio", "a sound's ladder is made of a sound");

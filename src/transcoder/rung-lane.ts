@@ -13,6 +13,8 @@ export interface LaneOptions {
   /** Id of the source's track. */
   readonly madeFrom: number;
   readonly config: TrackConfig;
+  /** Workers make frames that fit together but are not the same. */
+  readonly isLocked: boolean;
   publish(record: LinkRecord): void;
   /** Whether the segment begins with a discontinuity. */
   isDiscontinuous(segment: number): boolean;
@@ -32,12 +34,14 @@ export class RungLane {
     this.#options = options;
     this.rung = rung;
     this.track = { id, name: rung.name, timescale, config, madeFrom };
-    this.merge = new RungMerge({
-      frame: (frame) => this.#frame(frame),
-      sealed: (segment, frameCount) => options.publish({ type: "seal", track: id, segment, frameCount }),
-      lost: (fromSegment, fromIndex) =>
+    const sink = {
+      frame: (frame: RungFrame) => this.#frame(frame),
+      sealed: (segment: number, frameCount: number) =>
+        options.publish({ type: "seal", track: id, segment, frameCount }),
+      lost: (fromSegment: number, fromIndex: number) =>
         options.publish({ type: "skip", track: id, fromSegment, fromIndex, why: "lagged" }),
-    });
+    };
+    this.merge = new RungMerge(sink, options.isLocked);
   }
 
   /** How many frames its share of a segment has, of which the source has `frameCount`. */

@@ -14,11 +14,16 @@ function frameOf(segment: number, index: number): RungFrame {
 /** What came out, one word each: `1.0` a frame, `1]` a seal, `1.2!` a loss. */
 class Outcome {
   readonly words: string[] = [];
-  readonly merge: RungMerge = new RungMerge({
-    frame: ({ segment, index }) => this.words.push(`${segment}.${index}`),
-    sealed: (segment, frameCount) => this.words.push(`${segment}]${frameCount}`),
-    lost: (segment, index) => this.words.push(`${segment}.${index}!`),
-  });
+  readonly merge: RungMerge;
+
+  constructor(isLocked = false) {
+    const sink = {
+      frame: ({ segment, index }: RungFrame) => this.words.push(`${segment}.${index}`),
+      sealed: (segment: number, frameCount: number) => this.words.push(`${segment}]${frameCount}`),
+      lost: (segment: number, index: number) => this.words.push(`${segment}.${index}!`),
+    };
+    this.merge = new RungMerge(sink, isLocked);
+  }
 
   readonly #joined = new Set<number>();
 
@@ -107,8 +112,8 @@ describe("a merged rung", () => {
 test("whatever two workers do, as long as one of them is always there, nothing is lost, repeated or out of order", () => {
   const turn = record({ first: boolean(), steps: integer({ min: 1, max: 9 }), dies: integer({ min: 0, max: 9 }) });
   assert(
-    property(array(turn, { minLength: 1, maxLength: 60 }), (turns) => {
-      const outcome = new Outcome();
+    property(array(turn, { minLength: 1, maxLength: 60 }), boolean(), (turns, isLocked) => {
+      const outcome = new Outcome(isLocked);
       let next = 2;
       const seats = [
         { worker: 0, at: 0 },
@@ -136,4 +141,62 @@ test("whatever two workers do, as long as one of them is always there, nothing i
     }),
     { numRuns: 500 },
   );
+});
+
+describe("a merged rung in locked coding", () => {
+  /** Frames told, each with the worker it is of. */
+  function open(): {
+    merge: RungMerge;
+    told: string[];
+    deliver(worker: number, segment: number, from: number, to: number): void;
+  } {
+    const told: string[] = [];
+    const nothing = (): void => undefined;
+    const merge = new RungMerge(
+      {
+        frame: ({ segment, index, payload }) => told.push(`${segment}.${index} of ${payload[0]}`),
+        sealed: nothing,
+        lost: nothing,
+      },
+      true,
+    );
+    merge.join(1, 0);
+    merge.join(2, 0);
+    const deliver = (worker: number, segment: number, from: number, to: number): void => {
+      for (let index = from; index < to; index++)
+        merge.frame(worker, { ...frameOf(segment, index), payload: Uint8Array.of(worker) });
+    };
+    return { merge, told, deliver };
+  }
+
+  test("follows one worker through a segment, and goes on with the other where that one ends", () => {
+    const { merge, told, deliver } = open();
+    deliver(1, 0, 0, 2);
+    deliver(2, 0, 0, 5);
+    expect(told).toEqual(["0.0 of 1", "0.1 of 1"]);
+    deliver(1, 0, 2, 3);
+    expect(told.slice(2)).toEqual(["0.2 of 1"]);
+    merge.leave(1);
+    expect(told.slice(3)).toEqual(["0.3 of 2", "0.4 of 2"]);
+  });
+
+  test("follows whoever begins a segment first", () => {
+    const { merge, told, deliver } = open();
+    deliver(1, 0, 0, 2);
+    merge.sealed(1, 0, 2);
+    deliver(2, 0, 0, 2);
+    merge.sealed(2, 0, 2);
+    deliver(2, 1, 0, 2);
+    deliver(1, 1, 0, 3);
+    expect(told.slice(2)).toEqual(["1.0 of 2", "1.1 of 2"]);
+  });
+
+  test("leaves one that is late", () => {
+    const { told, deliver } = open();
+    deliver(1, 0, 0, 2);
+    deliver(2, 0, 0, 10);
+    expect(told).toEqual(["0.0 of 1", "0.1 of 1"]);
+    deliver(2, 0, 10, 11);
+    expect(told.slice(2)).toEqual(Array.from({ length: 9 }, (_, i) => `0.${i + 2} of 2`));
+  });
 });

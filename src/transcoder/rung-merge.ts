@@ -1,6 +1,6 @@
 /**
  * One rung out of several workers that encode the same source. Identical encodes give a frame's name one content, so whoever delivers a name first
- * wins, and the others fill in wherever one stops:
+ * wins, and the others fill in wherever one stops. In locked coding one worker is followed until it is gone, late, or a segment begins.
  *
  *   wanted      (segment, index) that comes next
  *   delivered   by any worker ─▶ told at once, the next index is wanted; a worker's own copy that comes later is dropped
@@ -11,6 +11,9 @@ import type { RungFrame } from "./transcode-process.ts";
 
 /** Frames of a worker that joined later and waits for the others, at most: what they still owe is then given up. Two segments at 60 a second. */
 const AHEAD_MAX = 300;
+
+/** Frames by which the worker that is followed may be behind another one before that one is followed, where they are not the same. */
+const LATE_FRAMES_MAX = 8;
 
 /** Where a merged rung goes. */
 export interface MergeSink {
@@ -46,9 +49,14 @@ export class RungMerge {
   readonly #sink: MergeSink;
   readonly #workers = new Map<number, Worker>();
   #wanted: Place | undefined;
+  readonly #isLocked: boolean;
+  /** Who delivered what was told last. */
+  #followed = -1;
 
-  constructor(sink: MergeSink) {
+  /** `isLocked`: frames of one name differ a little, and differences add up: one worker is followed through a segment while it is there. */
+  constructor(sink: MergeSink, isLocked = false) {
     this.#sink = sink;
+    this.#isLocked = isLocked;
   }
 
   /** The segment that the next frame belongs to; `undefined` before the first. */
@@ -111,14 +119,23 @@ export class RungMerge {
 
   /** The wanted item, if any worker has it; forgets what is older. */
   #find(wanted: Place): Item | undefined {
-    for (const { items } of this.#workers.values()) {
+    for (const [number, { items }] of this.#workers) {
       let old = 0;
       while (items[old] !== undefined && isBefore(items[old] as Item, wanted)) old++;
       if (old > 0) items.splice(0, old);
       const [first] = items;
-      if (first !== undefined && first.segment === wanted.segment && first.index === wanted.index) return items.shift();
+      if (first === undefined || first.segment !== wanted.segment || first.index !== wanted.index) continue;
+      if (this.#isLocked && items.length <= LATE_FRAMES_MAX && this.#isFollowing(wanted, number)) continue;
+      this.#followed = number;
+      return items.shift();
     }
     return undefined;
+  }
+
+  /** Whether another worker than `number` is followed through the segment and will deliver what is wanted. */
+  #isFollowing(wanted: Place, number: number): boolean {
+    const followed = this.#workers.get(this.#followed);
+    return number !== this.#followed && wanted.index > 0 && followed !== undefined && isBefore(followed.last, wanted);
   }
 
   #tell({ segment, index, frame }: Item): void {

@@ -294,7 +294,9 @@ export class TrackLadder {
     for (const [i, rung] of plan.rungs.entries()) {
       const config = this.#configs[i];
       if (config === undefined || this.#lanes[i] !== undefined || ((mask >>> i) & 1) === 0) continue;
-      const lane = new RungLane({ rung, id: firstId + i, madeFrom: source.id, config, publish, isDiscontinuous });
+      const { isLocked } = plan;
+      const madeFrom = source.id;
+      const lane = new RungLane({ rung, id: firstId + i, madeFrom, config, isLocked, publish, isDiscontinuous });
       // What was there before a rung came to the others is not waited for.
       const from = this.#hasBegun ? this.#segment + 1 : 0;
       for (const { worker, number } of this.#seats) if (worker !== undefined) lane.merge.join(number, from);
