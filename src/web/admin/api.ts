@@ -1,4 +1,12 @@
-import type { AdminStream, AdminStreamsAnswer, EffectiveSettings, NewKeyAnswer, Problem } from "#web/wire.ts";
+import type {
+  AdminStream,
+  AdminStreamsAnswer,
+  AdminTarget,
+  AdminTargetsAnswer,
+  EffectiveSettings,
+  NewKeyAnswer,
+  Problem,
+} from "#web/wire.ts";
 
 /** An answer that says no, in the server's words. */
 export class RefusedError extends Error {
@@ -17,6 +25,14 @@ export class RefusedError extends Error {
 export interface StreamChange {
   readonly title?: string;
   readonly settings?: { readonly [Name in keyof EffectiveSettings]?: EffectiveSettings[Name] | string | null };
+}
+
+/** A target as it is written; a key that is absent stays as it is. */
+export interface WrittenTarget {
+  readonly name: string;
+  readonly url: string;
+  readonly rendition: string;
+  readonly key?: string;
 }
 
 const JSON_TYPE = { "content-type": "application/json" };
@@ -43,6 +59,17 @@ export const api = {
     ask(one(name), { method: "PATCH", headers: JSON_TYPE, body: JSON.stringify(change) }),
   rotateKey: (name: string): Promise<NewKeyAnswer> => ask(`${one(name)}/rotate-key`, { method: "POST" }),
   remove: (name: string): Promise<void> => ask(one(name), { method: "DELETE" }),
+  targets: (name: string): Promise<AdminTargetsAnswer> => ask(`${one(name)}/targets`),
+  addTarget: (name: string, target: WrittenTarget): Promise<AdminTarget> =>
+    ask(`${one(name)}/targets`, { method: "POST", headers: JSON_TYPE, body: JSON.stringify(target) }),
+  changeTarget: (
+    name: string,
+    id: string,
+    change: Partial<WrittenTarget> & { readonly enabled?: boolean },
+  ): Promise<AdminTarget> =>
+    ask(`${one(name)}/targets${one(id)}`, { method: "PATCH", headers: JSON_TYPE, body: JSON.stringify(change) }),
+  removeTarget: (name: string, id: string): Promise<void> =>
+    ask(`${one(name)}/targets${one(id)}`, { method: "DELETE" }),
 };
 
 /** What to tell a person about a call that failed. */

@@ -9,6 +9,7 @@ import { Confirm, CopyField } from "./key-dialogs.tsx";
 import type { Room } from "./room.ts";
 import { Settings } from "./settings.tsx";
 import { Stills } from "./stills.tsx";
+import { Targets } from "./targets.tsx";
 
 /** How to connect an encoder to a stream that is off air. */
 function Connect({ room, stream }: { room: Room; stream: AdminStream }): JSX.Element {
@@ -97,6 +98,7 @@ export function Detail({ room, stream, onKey }: DetailProps): JSX.Element {
       {health !== null && <Stills stream={name} />}
       {health !== null && <Health health={health} nowMs={room.nowMs.value} />}
       <Connect room={room} stream={stream} />
+      <Targets stream={stream} nowMs={room.nowMs.value} />
       <Settings room={room} stream={stream} />
       {asked.value === "rotate" && (
         <Confirm
