@@ -16,6 +16,7 @@ import type { Observer } from "#observe/event.ts";
 import { connectPublisher, type RtmpPublisher } from "#protocols/rtmp/client.ts";
 import type { Clock } from "#time/clock.ts";
 import { chooseTracks } from "./chosen-tracks.ts";
+import { inPlainWords } from "./plain-words.ts";
 import type { RestreamTarget, TargetProblem, TargetState, TargetStatus } from "./ports.ts";
 import { RETRY_MS_MIN, retryDelayMs } from "./retry-delay.ts";
 import { TargetConnection } from "./target-connection.ts";
@@ -55,6 +56,8 @@ export class TargetRun {
   #sentBytes = 0;
   #droppedGops = 0;
   #reconnects = 0;
+  /** In this broadcast. */
+  #wasConnected = false;
 
   constructor(options: TargetRunOptions) {
     this.target = options.target;
@@ -119,12 +122,11 @@ export class TargetRun {
     const { clock } = this.#options;
     let attempt = 0;
     let refusals = 0;
-    let isAnew = false;
+    this.#wasConnected = false;
     while (!signal.aborted && this.#isOnAir(source)) {
       this.#set("connecting");
       const startMs = clock.nowMs();
-      const fault = await this.#connectOnce(source, signal, isAnew);
-      isAnew = true;
+      const fault = await this.#connectOnce(source, signal);
       if (signal.aborted) return;
       if (fault === "over") break;
       if (fault === "again") {
@@ -168,12 +170,13 @@ export class TargetRun {
   }
 
   /** One connection from begin to end; gives why it ended. */
-  async #connectOnce(source: LinkSource, signal: AbortSignal, isAnew: boolean): Promise<Fault | "over" | "again"> {
+  async #connectOnce(source: LinkSource, signal: AbortSignal): Promise<Fault | "over" | "again"> {
     const { stream, target, clock, encoder } = this.#options;
     try {
       chooseTracks(tracksOf(source), target.rendition);
       const publisher = await this.#connect(signal);
-      if (isAnew) this.#reconnects++;
+      if (this.#wasConnected) this.#reconnects++;
+      this.#wasConnected = true;
       const connection = new TargetConnection({
         publisher,
         source,
@@ -223,7 +226,7 @@ export class TargetRun {
   }
 
   #faultOf(error: unknown): Fault {
-    if (error instanceof Fault) return error;
+    if (error instanceof Fault) return inPlainWords(error);
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
     // A stop is no news; anything else is a bug, and only this target's connection ends.
     if (this.#stop?.signal.aborted === false) {

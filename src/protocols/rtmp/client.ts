@@ -154,9 +154,8 @@ export class RtmpPublisher {
     socket.on("data", (chunk: Uint8Array) => this.#receive(chunk));
     socket.on("drain", () => this.#release());
     socket.on("error", (error: Error & { code?: string }) => {
-      this.#end(
-        new Fault("CONNECTION_LOST", `the connection broke (${error.code ?? error.message})`, { cause: error }),
-      );
+      const what = `the connection broke (${error.code ?? error.message})`;
+      this.#end(this.#session.asking ? this.#hungUp() : new Fault("CONNECTION_LOST", what, { cause: error }));
     });
     socket.on("end", () => this.#end(this.#hungUp()));
     socket.on("close", () => this.#end(new Fault("CONNECTION_LOST", "the connection was closed")));
