@@ -93,7 +93,10 @@ describe.each(["none runs", "one runs"])("grandstand targets, when of the data f
   }, 60_000);
 
   test.each([
-    [["add", "main", "--to", "vimeo", "--key", KEY], "must be one of youtube, twitch, facebook, kick. [CONFIG_INVALID]"],
+    [
+      ["add", "main", "--to", "vimeo", "--key", KEY],
+      "must be one of youtube, twitch, facebook, kick. [CONFIG_INVALID]",
+    ],
     [["add", "main", "--to", "kick", "--key", KEY], "--to-url is missing: Kick has no address for everybody"],
     [["add", "main", "--to", "twitch"], "--key is missing. [CONFIG_INVALID]"],
     [["add", "nobody", "--to", "twitch", "--key", KEY], 'there is no stream "nobody"'],

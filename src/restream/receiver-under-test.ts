@@ -30,6 +30,26 @@ export interface ReceiverUnderTest extends AsyncDisposable {
   until(what: string, reached: () => boolean): Promise<void>;
 }
 
+function untilHappened(waiting: Set<() => void>, what: string, reached: () => boolean): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const look = setInterval(() => check(), 20);
+    const timer = setTimeout(() => {
+      clearInterval(look);
+      waiting.delete(check);
+      reject(new Error(`waited ${DEADLINE_MS} ms in vain for ${what}`));
+    }, DEADLINE_MS);
+    const check = (): void => {
+      if (!reached()) return;
+      clearTimeout(timer);
+      clearInterval(look);
+      waiting.delete(check);
+      resolve();
+    };
+    waiting.add(check);
+    check();
+  });
+}
+
 /** Starts one on a free port. */
 export async function startReceiver(): Promise<ReceiverUnderTest> {
   const publications: Publication[] = [];
@@ -84,24 +104,7 @@ export async function startReceiver(): Promise<ReceiverUnderTest> {
     breakConnections: () => {
       for (const socket of sockets) socket.destroy();
     },
-    until: (what, reached) =>
-      new Promise((resolve, reject) => {
-        const look = setInterval(() => check(), 20);
-        const timer = setTimeout(() => {
-          clearInterval(look);
-          waiting.delete(check);
-          reject(new Error(`waited ${DEADLINE_MS} ms in vain for ${what}`));
-        }, DEADLINE_MS);
-        const check = (): void => {
-          if (!reached()) return;
-          clearTimeout(timer);
-          clearInterval(look);
-          waiting.delete(check);
-          resolve();
-        };
-        waiting.add(check);
-        check();
-      }),
+    until: (what, reached) => untilHappened(waiting, what, reached),
     [Symbol.asyncDispose]: async () => {
       for (const socket of sockets) socket.destroy();
       await new Promise<void>((resolve) => server.close(() => resolve()));

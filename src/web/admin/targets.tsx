@@ -103,6 +103,32 @@ function useTargets(stream: string): { shown: Signal<readonly AdminTarget[] | un
 
 type Asked = { readonly what: "add" } | { readonly what: "change" | "remove"; readonly target: AdminTarget };
 
+interface AskedDialogProps {
+  readonly stream: AdminStream;
+  readonly asked: Asked;
+  readonly onDone: () => Promise<void>;
+  readonly onClose: () => void;
+}
+
+function AskedDialog({ stream, asked, onDone, onClose }: AskedDialogProps): JSX.Element {
+  if (asked.what !== "remove") {
+    const target = asked.what === "change" ? asked.target : undefined;
+    return <TargetForm stream={stream} target={target} onSaved={onDone} onClose={onClose} />;
+  }
+  return (
+    <Confirm
+      title={`Remove ${asked.target.name}`}
+      text="The target and its key are removed for good. Its connection ends now; everything else goes on."
+      action="Remove target"
+      onClose={onClose}
+      run={async () => {
+        await api.removeTarget(stream.name, asked.target.id);
+        await onDone();
+      }}
+    />
+  );
+}
+
 /** Where the stream goes beside this platform's viewers: each target's state, and the ways to change them. */
 export function Targets({ stream, nowMs }: { stream: AdminStream; nowMs: number }): JSX.Element {
   const { shown, read } = useTargets(stream.name);
@@ -111,7 +137,7 @@ export function Targets({ stream, nowMs }: { stream: AdminStream; nowMs: number 
   const close = (): void => {
     asked.value = undefined;
   };
-  const onSaved = async (): Promise<void> => {
+  const onDone = async (): Promise<void> => {
     await read();
     close();
   };
@@ -124,7 +150,6 @@ export function Targets({ stream, nowMs }: { stream: AdminStream; nowMs: number 
       problem.value = problemText(error);
     }
   };
-  const now = asked.value;
   return (
     <section class="panel" aria-labelledby="targets-title">
       <div class="panel-head">
@@ -164,26 +189,7 @@ export function Targets({ stream, nowMs }: { stream: AdminStream; nowMs: number 
           {problem.value}
         </p>
       )}
-      {now !== undefined && now.what !== "remove" && (
-        <TargetForm
-          stream={stream}
-          target={now.what === "change" ? now.target : undefined}
-          onSaved={onSaved}
-          onClose={close}
-        />
-      )}
-      {now?.what === "remove" && (
-        <Confirm
-          title={`Remove ${now.target.name}`}
-          text="The target and its key are removed for good. Its connection ends now; everything else goes on."
-          action="Remove target"
-          onClose={close}
-          run={async () => {
-            await api.removeTarget(stream.name, now.target.id);
-            await onSaved();
-          }}
-        />
-      )}
+      {asked.value !== undefined && <AskedDialog stream={stream} asked={asked.value} onDone={onDone} onClose={close} />}
     </section>
   );
 }
