@@ -163,6 +163,8 @@ describe("a target", () => {
     expect(times.filter((time, i) => i > 0 && time <= (times[i - 1] ?? 0))).toEqual([]);
     expect(jumps().filter(({ keyframe }) => !keyframe)).toEqual([]);
     expect([slow.publications.length, stage.status("a").reconnects]).toEqual([1, 0]);
+    await slow.until("the loss to be told", () => stage.observer.named("restream.lagged").length > 0);
+    expect(stage.observer.named("restream.lagged")[0]?.fields).toMatchObject({ target: "Elsewhere" });
     expect(stage.status("b")).toMatchObject({ state: "live", droppedGops: 0, reconnects: 0 });
   }, 40_000);
 

@@ -22,6 +22,8 @@ export interface TargetConnectionOptions {
   /** What we call ourselves. */
   readonly encoder: string;
   readonly clock: Clock;
+  /** Called at most once a second, with how many groups of pictures were left out since the last call. */
+  readonly onDropped: (gops: number) => void;
   /** Called with the first frame. */
   readonly onLive: () => void;
 }
@@ -125,9 +127,10 @@ export class TargetConnection {
     }
   }
 
-  /** Breaks a connection whose peer takes nothing. */
+  /** Breaks a connection whose peer takes nothing, and tells what was left out. */
   async #watch(ended: AbortController): Promise<void> {
-    const { publisher, clock } = this.#options;
+    const { publisher, clock, onDropped } = this.#options;
+    let toldGops = 0;
     let takenBytes = 0;
     let sinceMs = clock.nowMs();
     while (!ended.signal.aborted) {
@@ -144,6 +147,8 @@ export class TargetConnection {
         publisher.destroy();
       }
       await clock.sleep(WATCH_EVERY_MS, ended.signal).catch(() => undefined);
+      if (this.droppedGops > toldGops) onDropped(this.droppedGops - toldGops);
+      toldGops = this.droppedGops;
     }
   }
 }
@@ -151,6 +156,7 @@ export class TargetConnection {
 function unsupported({ kind, codec }: TrackConfig): Fault {
   const what = kind === "video" ? "picture" : "sound";
   return new Fault("CODEC_UNSUPPORTED", `the target does not take the ${what}'s codec, ${CODEC_NAMES[codec]}`, {
+    at: codec,
     hint:
       kind === "video"
         ? "Encode H.264, or let the target have a rung of the stream's ladder."

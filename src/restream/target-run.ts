@@ -53,6 +53,8 @@ export class TargetRun {
   #sinceMs: number;
   #nextTryMs: number | undefined;
   #lastProblem: TargetProblem | undefined;
+  /** What was said of a codec that the server did not take; `at` names the codec. */
+  #unsupported: Fault | undefined;
   #sentBytes = 0;
   #droppedGops = 0;
   #reconnects = 0;
@@ -84,7 +86,10 @@ export class TargetRun {
     const stop = new AbortController();
     this.#stop = stop;
     this.#set("connecting");
-    this.#running = this.#running.then(() => this.#supply(source, stop.signal));
+    this.#unsupported = undefined;
+    this.#running = this.#running
+      .then(() => this.#supply(source, stop.signal))
+      .catch((error: unknown) => void this.#faultOf(error, stop.signal));
   }
 
   /** Enabled while nothing of its stream is on air. */
@@ -173,7 +178,12 @@ export class TargetRun {
   async #connectOnce(source: LinkSource, signal: AbortSignal): Promise<Fault | "over" | "again"> {
     const { stream, target, clock, encoder } = this.#options;
     try {
-      chooseTracks(tracksOf(source), target.rendition);
+      const { video, audio } = chooseTracks(tracksOf(source), target.rendition);
+      // A server that does not take a codec is not asked again until it is another one.
+      const unsupported = this.#unsupported;
+      if (unsupported !== undefined && [video, audio].some((track) => track?.config.codec === unsupported.at)) {
+        return unsupported;
+      }
       const publisher = await this.#connect(signal);
       if (this.#wasConnected) this.#reconnects++;
       this.#wasConnected = true;
@@ -184,6 +194,7 @@ export class TargetRun {
         name: `restream:${stream}/${target.id}`,
         encoder,
         clock,
+        onDropped: (gops) => this.#tell("warn", "restream.lagged", { gops }),
         onLive: () => {
           if (signal.aborted) return;
           this.#set("live");
@@ -199,7 +210,9 @@ export class TargetRun {
         this.#connection = undefined;
       }
     } catch (error) {
-      return this.#faultOf(error);
+      const fault = this.#faultOf(error, signal);
+      if (fault.code === "CODEC_UNSUPPORTED") this.#unsupported = fault;
+      return fault;
     }
   }
 
@@ -225,11 +238,11 @@ export class TargetRun {
     }
   }
 
-  #faultOf(error: unknown): Fault {
+  #faultOf(error: unknown, signal: AbortSignal): Fault {
     if (error instanceof Fault) return inPlainWords(error);
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
     // A stop is no news; anything else is a bug, and only this target's connection ends.
-    if (this.#stop?.signal.aborted === false) {
+    if (!signal.aborted) {
       this.#tell("error", "restream.failed", { error: withoutKey(text, this.target.key ?? "") });
     }
     return new Fault("INTERNAL", "a bug ended the connection to the target", { cause: error });

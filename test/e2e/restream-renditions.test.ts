@@ -3,7 +3,16 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { freePort, MAIN_KEY, type Platform, startPlatform, startTool, type Tool, untilOnAir } from "./platform.ts";
+import {
+  freePort,
+  MAIN_KEY,
+  type Platform,
+  startEncoder,
+  startPlatform,
+  startTool,
+  type Tool,
+  untilOnAir,
+} from "./platform.ts";
 import { addTarget, changeTarget, type NginxTarget, startNginxTarget, untilTarget } from "./restream-target.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "grandstand-renditions-"));
@@ -100,6 +109,14 @@ describe("a source of HEVC and Opus", () => {
     await untilTarget(platform, id, "the source there", ({ state }) => state === "live", 30_000);
     const text = await untilOnAir(other, "main", 30_000);
     expect(text).toMatch(/CODECS="hvc1[^"]*,mp4a\.40\.2"/);
+  }, 60_000);
+
+  test("is refused until the encoder comes back with H.264", async () => {
+    const { id } = await addTarget(platform, { name: "Patient", url: nginx.url, key: RUNG_KEY });
+    await untilTarget(platform, id, "the refusal", ({ state }) => state === "refused");
+    await encoder[Symbol.asyncDispose]();
+    encoder = startEncoder({ url: `${platform.rtmp}/${MAIN_KEY}` });
+    await untilTarget(platform, id, "the picture", ({ state }) => state === "live", 40_000);
   }, 60_000);
 
   test("does not go to a server whose certificate nobody vouches for", async () => {

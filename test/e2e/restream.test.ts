@@ -199,4 +199,18 @@ describe("a restream target", () => {
     expectOrderly(whole);
     expect(complaintsAbout(whole)).toBe("");
   }, 90_000);
+
+  test("gets the stream again after a crash of the node", async () => {
+    process.kill(await platform.nodePid(), "SIGKILL");
+    await encoder.exited;
+    await eventually(10_000, "the node to listen", async () =>
+      (await fetch(`${platform.http}/readyz`)).ok ? true : undefined,
+    );
+    encoder = startEncoder({ url: `${platform.rtmp}/${MAIN_KEY}`, size: "480x270" });
+    await untilTarget(platform, steady, "the steady target to be live", ({ state }) => state === "live");
+    await eventually(15_000, "the picture at the other stand", async () => {
+      const text = await (await fetch(`${other.http}/live/main/index.m3u8`)).text();
+      return text.includes("480x270") ? true : undefined;
+    });
+  }, 60_000);
 });
