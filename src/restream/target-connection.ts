@@ -4,6 +4,7 @@ import type { AudioCodec, TrackConfig, VideoCodec } from "#media/track.ts";
 import type { RtmpPublisher } from "#protocols/rtmp/client.ts";
 import type { Clock } from "#time/clock.ts";
 import { metadataOf } from "./metadata.ts";
+import { withParameterSets } from "./parameter-sets.ts";
 import { type TargetFrame, TargetFrames } from "./target-frames.ts";
 
 /** How long a target may take nothing of what waits for it, milliseconds. */
@@ -102,13 +103,18 @@ export class TargetConnection {
     }
   }
 
-  #send({ frame, config }: TargetFrame): void {
+  #send({ frame: plain, config }: TargetFrame): void {
     const { publisher, encoder, onLive } = this.#options;
-    if (this.#told.get(config.kind) !== config) {
+    let frame = plain;
+    const told = this.#told.get(config.kind);
+    if (told !== config) {
       if (!publisher.takes(config.codec)) throw unsupported(config);
       this.#told.set(config.kind, config);
       publisher.metadata(metadataOf(this.#told.values(), encoder));
       publisher.configure(frame.track, config, frame.dts);
+      if (told !== undefined && config.kind === "video") {
+        frame = { ...plain, payload: withParameterSets(plain.payload, config) };
+      }
     }
     publisher.frame(frame);
     if (!this.#isLive) onLive();

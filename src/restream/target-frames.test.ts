@@ -83,6 +83,27 @@ describe("a target's frames", () => {
     expect(timesOf(out, "video").at(-1)).toBe(3960);
   });
 
+  test("are decoded no later than they are shown, where pictures refer to later ones", () => {
+    const FRAME = 3600;
+    // Decoded as I P B B P B B …: in stream time a P is shown three pictures late, a B one early.
+    const offsets = [0, 2 * FRAME, -FRAME, -FRAME];
+    const reordered = recordsOf(TRACKS, [1, 2]).map((record) => {
+      if (record.type !== "frame" || record.frame.track !== 0) return record;
+      const { index } = record.frame;
+      const ptsOffset = index === 0 ? 0 : (offsets[1 + ((index - 1) % 3)] ?? 0);
+      return { ...record, frame: { ...record.frame, ptsOffset } };
+    });
+    const { out } = framesOf([...reordered, END]);
+    const pictures = out.filter(({ frame }) => frame.track.kind === "video").map(({ frame }) => frame);
+    expect(pictures.filter(({ ptsOffset }) => ptsOffset < 0)).toEqual([]);
+    expect(pictures.filter(({ dts }, i) => i > 0 && dts <= (pictures[i - 1]?.dts ?? 0))).toEqual([]);
+    const shown = pictures.map(({ dts, ptsOffset }) => dts + ptsOffset);
+    expect(shown.slice(0, 8)).toEqual([0, 120, 41, 80, 240, 160, 200, 360]);
+    expect(shown[PICTURES]).toBe(2000);
+    const sound = timesOf(out, "audio");
+    expect(sound).toEqual(Array.from({ length: 200 }, (_, i) => 20 * i));
+  });
+
   test("are those of the rung that is wanted, with the sound as AAC where the source's is something else", () => {
     const rung = videoTrack(2, "240p", { width: 426 });
     const tracks = [videoTrack(0, "source", { codec: "hevc" }), audioTrack(1, "audio", "opus"), rung];

@@ -4,6 +4,10 @@
  *   records ──▶ chosen tracks ──▶ from a keyframe on ──▶ in one order ──▶ milliseconds from 0 ──▶ frames
  *
  * Times are stream time minus the time of the first keyframe. Stream time only grows, over discontinuities and lost encoders too, and so do these.
+ *
+ * In stream time a keyframe is shown when it is decoded, and pictures that refer to later ones are shown before they are decoded. RTMP has no such
+ * pictures (FLV 10.1 §E.4.3.2 allows negative composition times, its readers do not), so pictures are sent as much earlier as the most
+ * belated one needs. How much that is shows when it comes; it is then shown a millisecond late.
  */
 import type { LinkRecord } from "#link/record.ts";
 import { type Frame, FrameFlag, type RawFrame } from "#media/frame.ts";
@@ -36,6 +40,10 @@ export class TargetFrames {
   #tracks: readonly Track[] = [];
   #latest: ChosenTracks = { video: undefined, audio: undefined };
   #startMicros: number | undefined;
+  /** How much earlier than in stream time pictures are decoded, microseconds. */
+  #earlierMicros = 0;
+  /** Decode time of the last frame of each kind, milliseconds. */
+  readonly #lastMs: Record<Timed["kind"], number> = { video: -1, audio: -1 };
   /** The picture that was taken last; the next must follow it, or begin anew. */
   #last: { readonly track: number; readonly segment: number; readonly index: number } | undefined;
   #lostFrom: number | undefined;
@@ -95,12 +103,20 @@ export class TargetFrames {
     const chosen = this.#chosen.get(frame.segment);
     if (chosen === undefined) return;
     const { video, audio } = chosen;
-    if (frame.track === video?.id && this.#follows(frame)) this.#push("video", video, frame);
-    else if (frame.track === audio?.id) this.#push("audio", audio, frame);
-  }
-
-  #push(kind: Timed["kind"], track: Track, frame: Frame): void {
-    this.#interleaver.push({ kind, track, frame, atMicros: ticksToMicros(frame.dts, track.timescale) });
+    if (frame.track === audio?.id) {
+      this.#interleaver.push({
+        kind: "audio",
+        track: audio,
+        frame,
+        atMicros: ticksToMicros(frame.dts, audio.timescale),
+      });
+    } else if (frame.track === video?.id && this.#follows(frame)) {
+      const decodedMicros = ticksToMicros(frame.dts, video.timescale);
+      const belatedMicros = decodedMicros - ticksToMicros(frame.dts + frame.ptsOffset, video.timescale);
+      this.#earlierMicros = Math.max(this.#earlierMicros, belatedMicros);
+      const atMicros = decodedMicros - this.#earlierMicros;
+      this.#interleaver.push({ kind: "video", track: video, frame, atMicros });
+    }
   }
 
   /** Whether a picture can be decoded after those that were taken. */
@@ -123,19 +139,21 @@ export class TargetFrames {
 
   *#leaving(kinds: { readonly hasVideo: boolean; readonly hasAudio: boolean }): Generator<TargetFrame> {
     for (const { kind, track, frame, atMicros } of this.#interleaver.take(kinds)) {
+      const isSound = kind === "audio";
       // Sound that was there before the first picture stays behind.
-      if (this.#startMicros === undefined && kind === "audio" && this.#latest.video !== undefined) continue;
+      if (this.#startMicros === undefined && isSound && this.#latest.video !== undefined) continue;
       const startMicros = (this.#startMicros ??= atMicros);
-      if (atMicros < startMicros) continue;
-      const dts = Math.round((atMicros - startMicros) / 1000);
+      if (isSound && atMicros < startMicros) continue;
+      const dts = Math.max(this.#lastMs[kind] + 1, Math.round((atMicros - startMicros) / 1000));
+      this.#lastMs[kind] = dts;
       const shownMicros = ticksToMicros(frame.dts + frame.ptsOffset, track.timescale);
       yield {
         config: track.config,
         frame: {
           track: NUMBER_ONE[kind],
           dts,
-          ptsOffset: kind === "audio" ? 0 : Math.round((shownMicros - startMicros) / 1000) - dts,
-          keyframe: kind === "audio" || (frame.flags & FrameFlag.KEY) !== 0,
+          ptsOffset: isSound ? 0 : Math.max(0, Math.round((shownMicros - startMicros) / 1000) - dts),
+          keyframe: isSound || (frame.flags & FrameFlag.KEY) !== 0,
           payload: frame.payload,
         },
       };

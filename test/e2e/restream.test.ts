@@ -82,12 +82,13 @@ function complaintsAbout(file: string): string {
 interface Packet {
   readonly codec_type: string;
   readonly dts_time: string;
+  readonly pts_time: string;
   readonly flags: string;
 }
 
 /** Decode times in seconds of one kind of a file's packets. */
 function packetsOf(file: string): Packet[] {
-  const args = ["-v", "error", "-show_entries", "packet=codec_type,dts_time,flags", "-of", "json", file];
+  const args = ["-v", "error", "-show_entries", "packet=codec_type,dts_time,pts_time,flags", "-of", "json", file];
   const { stdout } = spawnSync("ffprobe", args, { encoding: "utf8", maxBuffer: 1 << 28 });
   return (JSON.parse(stdout) as { packets: Packet[] }).packets;
 }
@@ -182,7 +183,7 @@ describe("a restream target", () => {
     const timeline = segments[0]?.uri.split("-")[0];
     encoder.kill("SIGKILL");
     await encoder.exited;
-    encoder = startEncoder({ url: `${platform.rtmp}/${MAIN_KEY}`, size: "320x240" });
+    encoder = startEncoder({ url: `${platform.rtmp}/${MAIN_KEY}`, size: "320x240", video: ["-bf", "2"] });
     const { sentBytes } = await targetOf(platform, id);
     await untilTarget(platform, id, "the new picture", (target) => target.sentBytes > sentBytes + 600_000);
     const after = await eventually(15_000, "the new picture at the other stand", async () => {
@@ -197,6 +198,9 @@ describe("a restream target", () => {
     const [whole = "", ...more] = nginx.recordings("again-key-0123456789");
     expect(more).toEqual([]);
     expectOrderly(whole);
+    // Pictures that were sent before they are shown: the new encoder's, which refer to later ones.
+    const reordered = packetsOf(whole).filter(({ pts_time, dts_time }) => Number(pts_time) > Number(dts_time) + 0.06);
+    expect(reordered.length).toBeGreaterThan(5);
     expect(complaintsAbout(whole)).toBe("");
   }, 90_000);
 
