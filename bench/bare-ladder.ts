@@ -7,20 +7,28 @@ import { jobOf, readClip } from "./ladder.ts";
 
 const { config, frames } = readClip(process.argv[2] ?? "");
 const { rungs, encoding, frameRate } = jobOf(config, "realtime");
-const scalers = rungs.map(({ width, height }) => new RungScaler(width, height, AV_PIX_FMT_YUV420P));
 const open = (): RungEncoder[] => rungs.map((rung) => RungEncoder.open({ rung, encoding, source: config, frameRate }));
+const { pixelAspect } = config;
+const pixelFormat = AV_PIX_FMT_YUV420P;
+const scalers = rungs.map(
+  ({ width, height }) => new RungScaler({ width, height, pixelFormat, pixelAspect, isFullRange: false }),
+);
 let encoders: RungEncoder[] = [];
 let decoder: SourceDecoder | undefined;
 let bytes = 0;
 let isFirst = true;
 
+/** The first rung of the source, the others of the first one; the encoders side by side. */
 async function encode(pictures: Awaited<ReturnType<SourceDecoder["decode"]>>): Promise<void> {
   for (const { picture } of pictures) {
-    for (const [i, scaler] of scalers.entries()) {
-      bytes += (await encoders[i]?.encode(await scaler.scale(picture), isFirst))?.byteLength ?? 0;
-    }
+    const first = await scalers[0]?.scale(picture);
+    if (first === undefined) continue;
+    const scaled = await Promise.all(scalers.map((scaler, i) => (i === 0 ? first : scaler.scale(first))));
+    const samples = await Promise.all(scaled.map(({ frame }, i) => encoders[i]?.encode(frame, isFirst)));
+    bytes += samples.reduce((sum, sample) => sum + (sample?.byteLength ?? 0), 0);
     isFirst = false;
-    picture.free();
+    for (const each of scaled) each.release();
+    picture.release();
   }
 }
 

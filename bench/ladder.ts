@@ -10,7 +10,7 @@ import type { Rung } from "#transcoder/rung.ts";
 import { TranscodeProcess } from "#transcoder/transcode-process.ts";
 import type { PictureJob } from "#transcoder/worker-wire.ts";
 import { MAIN_KEY, startPlatform, startTool, untilOnAir } from "#test/e2e/platform.ts";
-import { cpuSecondsOf, median, quantile } from "./measure.ts";
+import { cpuSecondsOf, LOAD_CORE, median, quantile, SERVER_CORE } from "./measure.ts";
 import type { Row } from "./table.ts";
 
 const FPS = 30;
@@ -144,7 +144,15 @@ function runBare({ path }: LadderClip): number {
   return Number(resourceUsage.cpuTime.total) / 1_000_000;
 }
 
+/** Has us and whatever we start run on these processors. */
+function runOn(processors: string): void {
+  const { exitCode } = Bun.spawnSync(["taskset", "-a", "-c", "-p", processors, String(process.pid)]);
+  if (exitCode !== 0) throw new Error("taskset cannot choose processors");
+}
+
+/** On one processor: threads that share the caches of two make each other slower, the more the more there are. */
 async function benchProcessor(clip: LadderClip): Promise<Row[]> {
+  runOn(LOAD_CORE);
   const job = jobOf(clip.config, "realtime");
   const ratios: number[] = [];
   const overheads: number[] = [];
@@ -157,6 +165,7 @@ async function benchProcessor(clip: LadderClip): Promise<Row[]> {
     overheads.push((workerSeconds + parentSeconds) / bare - 1);
     seconds.push(workerSeconds / CLIP_SECONDS);
   }
+  runOn(`${SERVER_CORE},${LOAD_CORE}`);
   const [ratio, overhead] = [median(ratios), median(overheads)];
   return [
     {

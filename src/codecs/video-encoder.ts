@@ -53,7 +53,7 @@ export class VideoEncoder {
     this.pixelFormat = pixelFormat;
     this.#context = context;
     this.#memory = memory;
-    this.parameterSets = tellsInPackets ? undefined : Uint8Array.from(context.extraData ?? new Uint8Array(0));
+    this.parameterSets = tellsInPackets ? undefined : new Uint8Array(context.extraData ?? new Uint8Array(0));
     this.#packet.alloc();
   }
 
@@ -68,7 +68,7 @@ export class VideoEncoder {
     FFmpegError.throwIfError(await this.#context.sendFrame(given), "encode a picture");
     if (given !== picture) given.free();
     await this.#receive();
-    const bytes = Uint8Array.from(this.#packet.data ?? new Uint8Array(0));
+    const bytes = new Uint8Array(this.#packet.data ?? new Uint8Array(0));
     this.#packet.unref();
     return bytes;
   }
@@ -80,7 +80,7 @@ export class VideoEncoder {
     FFmpegError.throwIfError(this.#context.sendFrameSync(picture), "encode a picture");
     FFmpegError.throwIfError(this.#context.sendFrameSync(null), "end an encoder");
     FFmpegError.throwIfError(this.#context.receivePacketSync(this.#packet), "take an encoded picture");
-    return Uint8Array.from(this.#packet.data ?? new Uint8Array(0));
+    return new Uint8Array(this.#packet.data ?? new Uint8Array(0));
   }
 
   /** Gives its memory back. */

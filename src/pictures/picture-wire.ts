@@ -119,7 +119,7 @@ function parseAnswer(bytes: Uint8Array): PictureAnswer {
 function parseWebp(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   if (!isWebp(bytes)) throw new ProtocolError("BYTES_INVALID", "a picture answer without a WebP");
   // Copied: the picture is kept for long, the record it came in is not.
-  return Uint8Array.from(bytes);
+  return new Uint8Array(bytes);
 }
 
 /** RFC 9649 §2.4: `RIFF`, the size of what follows, `WEBP`. */

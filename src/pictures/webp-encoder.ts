@@ -80,7 +80,7 @@ async function encode(frame: Frame): Promise<Uint8Array<ArrayBuffer>> {
     frame.pts = 0n;
     FFmpegError.throwIfError(await context.sendFrame(frame), "encode a picture");
     FFmpegError.throwIfError(context.receivePacketSync(packet), "take an encoded picture");
-    return Uint8Array.from(packet.data ?? new Uint8Array(0));
+    return new Uint8Array(packet.data ?? new Uint8Array(0));
   } finally {
     packet.free();
     context.freeContext();

@@ -83,7 +83,7 @@ export class AudioEncoder {
       const data = this.#packet.data;
       const pts = Number(this.#packet.pts);
       // The packet's memory goes back to the library, so a copy.
-      if (data !== null && pts >= 0) units.push({ pts, payload: Uint8Array.from(data) });
+      if (data !== null && pts >= 0) units.push({ pts, payload: new Uint8Array(data) });
       this.#packet.unref();
     }
     return units;

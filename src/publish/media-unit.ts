@@ -65,7 +65,7 @@ export class PassThrough implements TrackReader {
     const durationMicros = microsOf(packet.duration, this.#base);
     const ptsMicros = packet.pts === NO_TIME ? (dtsMicros ?? 0) : microsOf(packet.pts, this.#base);
     // The packet's memory goes back to the library, so a copy.
-    const held = { keyframe: packet.isKeyframe, ptsMicros, durationMicros, payload: Uint8Array.from(packet.data) };
+    const held = { keyframe: packet.isKeyframe, ptsMicros, durationMicros, payload: new Uint8Array(packet.data) };
     if (dtsMicros === undefined) {
       this.#held.push(held);
       return this.#held.length < HELD_PACKETS_MAX ? [] : this.#release(this.#held[0]?.ptsMicros ?? 0);

@@ -117,7 +117,7 @@ export class VideoEncoder {
           pts: Number(this.#packet.pts),
           keyframe: this.#packet.isKeyframe,
           // The packet's memory goes back to the library.
-          payload: Uint8Array.from(data),
+          payload: new Uint8Array(data),
         });
       }
       this.#packet.unref();

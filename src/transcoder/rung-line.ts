@@ -1,13 +1,14 @@
-import type { Frame as Picture } from "node-av/lib";
 import type { EncoderFallback } from "#codecs/encoding.ts";
 import { FrameFlag } from "#media/frame.ts";
 import type { VideoConfig } from "#media/track.ts";
+import type { HeldPicture } from "./held-picture.ts";
 import { RungEncoder, type RungEncoderSettings } from "./rung-encoder.ts";
-import { RungScaler } from "./rung-scaler.ts";
+import type { RungPictures } from "./rung-scaler.ts";
 import type { SegmentTiming } from "./segment-timing.ts";
+import { TaskQueue } from "./task-queue.ts";
 import type { WorkerReport } from "./worker-wire.ts";
 
-/** Decoded pictures that wait for a rung's encoder; at more, decoding waits. */
+/** Pictures that wait for a rung's encoder; at more, scaling waits. */
 const PICTURES_WAITING_MAX = 3;
 
 /** Where a rung's reports go. */
@@ -20,22 +21,20 @@ interface EncodedFrame {
   readonly payload: Uint8Array;
 }
 
-/** One rung: scales and encodes what it is given, one picture after the other, beside the other rungs, and tells what comes out. */
+/** One rung: encodes what it is given, one picture after the other, beside the other rungs, and tells what comes out. */
 export class RungLine {
   readonly divisor: number;
   readonly config: VideoConfig;
+  /** What its pictures must be. */
+  readonly pictures: RungPictures;
   /** The encoder that was wanted and is not there. */
   readonly fallback: EncoderFallback | undefined;
   readonly #number: number;
   readonly #settings: RungEncoderSettings;
   readonly #tell: Tell;
-  readonly #scaler: RungScaler;
-  readonly #tasks: (() => Promise<void>)[] = [];
+  readonly #queue = new TaskQueue();
   readonly #untold: EncodedFrame[] = [];
   #encoder: RungEncoder | undefined;
-  #isRunning = false;
-  #error: unknown;
-  #changed = Promise.withResolvers<void>();
 
   /** @throws Fault `CODEC_UNSUPPORTED` when the encoder refuses the rung. */
   constructor(number: number, settings: RungEncoderSettings, tell: Tell) {
@@ -50,15 +49,15 @@ export class RungLine {
     const { pixelFormat } = this.#encoder;
     const { width, height } = rung;
     const { pixelAspect, colour } = source;
-    this.#scaler = new RungScaler({ width, height, pixelFormat, pixelAspect, isFullRange: colour?.fullRange === true });
+    this.pictures = { width, height, pixelFormat, pixelAspect, isFullRange: colour?.fullRange === true };
   }
 
-  /** Encodes frame `index` of the segment, which is shown at `pts` (90 kHz); `picture` belongs to the line from now on. */
-  encode(timing: SegmentTiming, index: number, pts: number, picture: Picture): void {
-    this.#run(async () => {
+  /** Encodes frame `index` of the segment, which is shown at `pts` (90 kHz); `picture` is in the rung's form, and held by the line from now on. */
+  encode(timing: SegmentTiming, index: number, pts: number, picture: HeldPicture): void {
+    this.#queue.push(async () => {
       this.#encoder ??= RungEncoder.open(this.#settings, this.config);
-      const payload = await this.#encoder.encode(await this.#scaler.scale(picture), index === 0);
-      picture.free();
+      const payload = await this.#encoder.encode(picture.frame, index === 0);
+      picture.release();
       this.#untold.push({ timing, index, pts, payload });
       this.release();
     });
@@ -66,7 +65,7 @@ export class RungLine {
 
   /** The segment has all its pictures: tells it when they are encoded, and makes ready for the next. */
   end(timing: SegmentTiming): void {
-    this.#run(() => {
+    this.#queue.push(() => {
       this.release();
       const frameCount = timing.rungFrameCount(this.divisor);
       this.#tell({ kind: "sealed", rung: this.#number, segment: timing.segment, frameCount });
@@ -77,7 +76,7 @@ export class RungLine {
 
   /** Gives up what is not yet told of the segment. */
   abandon(): void {
-    this.#run(() => {
+    this.#queue.push(() => {
       this.#untold.length = 0;
       this.#renew();
       return Promise.resolve();
@@ -100,17 +99,12 @@ export class RungLine {
 
   /** Resolves when there is room for another picture. @throws what the codec library threw. */
   async room(): Promise<void> {
-    await this.#below(PICTURES_WAITING_MAX);
+    await this.#queue.below(PICTURES_WAITING_MAX);
   }
 
   /** Resolves when everything is encoded and told. @throws what the codec library threw. */
   async idle(): Promise<void> {
-    await this.#below(1);
-  }
-
-  async #below(count: number): Promise<void> {
-    while (this.#tasks.length >= count && this.#error === undefined) await this.#changed.promise;
-    if (this.#error !== undefined) throw this.#error;
+    await this.#queue.below(1);
   }
 
   /** In identical coding the next segment has an encoder of its own; in AV1 always, where a picture needs to know what the coder learned before. */
@@ -118,32 +112,5 @@ export class RungLine {
     if (this.#settings.encoding.coding === "locked" && this.config.codec !== "av1") return;
     this.#encoder?.close();
     this.#encoder = undefined;
-  }
-
-  #run(task: () => Promise<void>): void {
-    this.#tasks.push(task);
-    if (!this.#isRunning) void this.#work();
-  }
-
-  async #work(): Promise<void> {
-    this.#isRunning = true;
-    try {
-      for (;;) {
-        const task = this.#tasks[0];
-        if (task === undefined) break;
-        await task();
-        this.#tasks.shift();
-        this.#wake();
-      }
-    } catch (error) {
-      this.#error = error;
-      this.#wake();
-    }
-    this.#isRunning = false;
-  }
-
-  #wake(): void {
-    this.#changed.resolve();
-    this.#changed = Promise.withResolvers();
   }
 }

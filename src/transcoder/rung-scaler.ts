@@ -12,8 +12,9 @@ import {
   SWS_BITEXACT,
   type SwsFlags,
 } from "node-av/constants";
-import { FFmpegError, Frame, SoftwareScaleContext } from "node-av/lib";
+import { FFmpegError, Frame, Rational as AvRational, SoftwareScaleContext } from "node-av/lib";
 import type { Rational } from "#time/ticks.ts";
+import { HeldPicture } from "./held-picture.ts";
 import { blacken } from "./neutral-picture.ts";
 import { fitInside, type Rectangle } from "./picture-fit.ts";
 
@@ -38,6 +39,13 @@ export interface RungPictures {
   readonly isFullRange: boolean;
 }
 
+/** A picture of the rung's size. */
+interface Canvas {
+  readonly picture: Frame;
+  /** Between which bars it was written last; empty: none. */
+  barsFor: string;
+}
+
 /**
  * Makes pictures of one form out of pictures of any. One of another aspect ratio keeps its own, between black bars:
  *
@@ -50,38 +58,49 @@ export interface RungPictures {
 export class RungScaler {
   readonly #pictures: RungPictures;
   readonly #whole: Rectangle;
-  /** In the rung's size. */
-  readonly #canvas = new Frame();
+  /** In the rung's size, held by nobody. */
+  readonly #unused: Canvas[] = [];
   /** What stands between the bars. */
   readonly #inner = new Frame();
-  #barsFor = "";
   #context: SoftwareScaleContext | undefined;
   #contextFor = "";
 
   constructor(pictures: RungPictures) {
     this.#pictures = pictures;
     this.#whole = { x: 0, y: 0, width: pictures.width, height: pictures.height };
-    this.#canvas.alloc();
     this.#inner.alloc();
   }
 
-  /** Gives the picture in the rung's form: `picture` itself where nothing is to be done, else one that the next call overwrites. */
-  async scale(picture: Frame): Promise<Frame> {
+  /** Gives the picture in the rung's form, held by the caller: `source` itself where nothing is to be done, else one that is written to again when nobody holds it. */
+  async scale(source: HeldPicture): Promise<HeldPicture> {
+    const picture = source.frame;
     const { width, height, pixelFormat } = this.#pictures;
     // A picture's format is a pixel format.
     const told = picture.format as AVPixelFormat;
     const format = PLAIN_FORMATS.get(told) ?? told;
     picture.format = format;
-    if (picture.width === width && picture.height === height && format === pixelFormat) return picture;
+    if (picture.width === width && picture.height === height && format === pixelFormat) return source.hold();
     const place = this.#placeOf(picture);
     const isWhole = place.width === width && place.height === height;
-    const canvas = this.#writable(this.#canvas, this.#whole);
-    const target = isWhole ? canvas : this.#writable(this.#inner, place);
+    const canvas = this.#canvas();
+    const target = isWhole ? canvas.picture : this.#sized(this.#inner, place);
     const context = this.#contextOf(picture.width, picture.height, format, place);
     FFmpegError.throwIfError(await context.scaleFrame(target, picture), "scale a picture");
-    if (isWhole) this.#barsFor = "";
-    else this.#paste(place);
-    return canvas;
+    if (isWhole) canvas.barsFor = "";
+    else this.#paste(place, canvas);
+    return new HeldPicture(canvas.picture, () => this.#unused.push(canvas));
+  }
+
+  /** A picture of the rung's size that nobody holds. */
+  #canvas(): Canvas {
+    const unused = this.#unused.pop();
+    if (unused !== undefined) return unused;
+    const picture = new Frame();
+    picture.alloc();
+    this.#sized(picture, this.#whole);
+    const { num, den } = this.#pictures.pixelAspect;
+    picture.sampleAspectRatio = new AvRational(num, den);
+    return { picture, barsFor: "" };
   }
 
   #placeOf(picture: Frame): Rectangle {
@@ -90,8 +109,8 @@ export class RungScaler {
     return fitInside({ width: picture.width, height: picture.height, pixelAspect }, this.#pictures);
   }
 
-  /** A frame of a size that may be written to. */
-  #writable(frame: Frame, { width, height }: Rectangle): Frame {
+  /** The frame with memory for that size. */
+  #sized(frame: Frame, { width, height }: Rectangle): Frame {
     if (frame.width !== width || frame.height !== height) {
       frame.unref();
       frame.format = this.#pictures.pixelFormat;
@@ -99,20 +118,19 @@ export class RungScaler {
       frame.height = height;
       FFmpegError.throwIfError(frame.getBuffer(0), "allocate a picture");
     }
-    FFmpegError.throwIfError(frame.makeWritable(), "reuse a picture");
     return frame;
   }
 
-  #paste(place: Rectangle): void {
+  #paste(place: Rectangle, canvas: Canvas): void {
     const { pixelFormat, isFullRange } = this.#pictures;
     const key = JSON.stringify(place);
-    if (key !== this.#barsFor) blacken(this.#canvas, isFullRange);
-    this.#barsFor = key;
+    if (key !== canvas.barsFor) blacken(canvas.picture, isFullRange);
+    canvas.barsFor = key;
     const from = this.#inner.data ?? [];
-    for (const [plane, to] of (this.#canvas.data ?? []).entries()) {
+    for (const [plane, to] of (canvas.picture.data ?? []).entries()) {
       const source = from[plane];
       if (source === undefined) continue;
-      const [toStride = 0, fromStride = 0] = [this.#canvas.linesize[plane], this.#inner.linesize[plane]];
+      const [toStride = 0, fromStride = 0] = [canvas.picture.linesize[plane], this.#inner.linesize[plane]];
       const shrunk = plane === 0 ? 1 : 2;
       // Two planes: the colours of a sample stand side by side.
       const across = pixelFormat === AV_PIX_FMT_NV12 ? 1 : shrunk;

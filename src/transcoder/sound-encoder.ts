@@ -64,7 +64,7 @@ export class SoundEncoder {
 
   /** The rung's codec parameters. */
   get config(): AudioConfig {
-    return parseAacConfig(Uint8Array.from(this.#context.extraData ?? []));
+    return parseAacConfig(new Uint8Array(this.#context.extraData ?? []));
   }
 
   /**
@@ -85,7 +85,7 @@ export class SoundEncoder {
     let payload: Uint8Array | undefined;
     while (this.#context.receivePacketSync(this.#packet) >= 0) {
       // A frame of time before the first block is the encoder's own priming. The packet's memory goes back to the library, so a copy.
-      if (this.#packet.pts === wantedPts) payload = Uint8Array.from(this.#packet.data ?? []);
+      if (this.#packet.pts === wantedPts) payload = new Uint8Array(this.#packet.data ?? []);
       this.#packet.unref();
     }
     return payload;

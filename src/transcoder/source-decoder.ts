@@ -3,13 +3,14 @@ import { openVideoDecoder } from "#codecs/video-decoder.ts";
 import { AvcSample, inspectAvcSample } from "#media/codecs/avc-nal.ts";
 import { HevcSample, inspectHevcSample } from "#media/codecs/hevc-nal.ts";
 import type { VideoCodec, VideoConfig } from "#media/track.ts";
+import { HeldPicture } from "./held-picture.ts";
 
 /** A picture out of the decoder. */
 export interface DecodedPicture {
   /** The number its frame was given to the decoder with. */
   readonly sequence: number;
-  /** Belongs to the receiver, who frees it. */
-  readonly picture: Frame;
+  /** Held by the receiver. */
+  readonly picture: HeldPicture;
 }
 
 /**
@@ -31,12 +32,10 @@ export function isCleanStart(codec: VideoCodec, payload: Uint8Array): boolean {
 export class SourceDecoder {
   readonly #context: CodecContext;
   readonly #packet = new Packet();
-  readonly #frame = new Frame();
 
   private constructor(context: CodecContext) {
     this.#context = context;
     this.#packet.alloc();
-    this.#frame.alloc();
   }
 
   /**
@@ -66,18 +65,20 @@ export class SourceDecoder {
 
   #receive(): DecodedPicture[] {
     const pictures: DecodedPicture[] = [];
-    while (this.#context.receiveFrameSync(this.#frame) >= 0) {
-      const picture = this.#frame.clone();
-      if (picture !== null) pictures.push({ sequence: Number(this.#frame.pts), picture });
-      this.#frame.unref();
+    for (;;) {
+      const frame = new Frame();
+      frame.alloc();
+      if (this.#context.receiveFrameSync(frame) < 0) {
+        frame.free();
+        return pictures;
+      }
+      pictures.push({ sequence: Number(frame.pts), picture: new HeldPicture(frame) });
     }
-    return pictures;
   }
 
   /** Gives its memory back. */
   close(): void {
     this.#packet.free();
-    this.#frame.free();
     this.#context.freeContext();
   }
 }

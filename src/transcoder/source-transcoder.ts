@@ -1,7 +1,7 @@
 /**
  * The worker's heart: the source's frames in, every rung's frames out.
  *
- *     frame ─▶ decoder ─picture─▶ its segment ─k-th picture shown─▶ rung, if k is a multiple of its divisor ─▶ scaler ─▶ encoder
+ *     frame ─▶ decoder ─picture─▶ its segment ─k-th picture shown─▶ sizes ─▶ rung, if k is a multiple of its divisor ─▶ encoder
  *
  * In identical coding decoder and encoders are fresh at each cut, so a rung's segment is a pure function of the source's: workers with different
  * pasts make the same bytes. In locked coding the encoders run on, and only their structure is the same. Where the source's own segment needs a past (no keyframe, or pictures that are shown before it), the decoder runs on; a worker
@@ -10,12 +10,13 @@
  * Each frame of the source is one picture. One that never comes out of the decoder is replaced by the picture shown before it, or the one
  * after it at a segment's start.
  */
-import type { Frame as Picture } from "node-av/lib";
 import { FrameFlag } from "#media/frame.ts";
 import { assert } from "#faults/fault.ts";
 import type { TrackConfig, VideoConfig } from "#media/track.ts";
+import { HeldPicture } from "./held-picture.ts";
 import { neutralPicture } from "./neutral-picture.ts";
 import { RungLine, type Tell } from "./rung-line.ts";
+import { ScalingStage } from "./scaling-stage.ts";
 import { SegmentTiming } from "./segment-timing.ts";
 import { type DecodedPicture, isCleanStart, SourceDecoder } from "./source-decoder.ts";
 import type { TrackTranscoder } from "./track-transcoder.ts";
@@ -45,6 +46,7 @@ interface OpenSegment {
 /** Decodes the source once and encodes all rungs of it. Its methods are called one after the other. */
 export class SourceTranscoder implements TrackTranscoder {
   readonly #lines: readonly RungLine[];
+  readonly #scaling: ScalingStage;
   readonly #tell: Tell;
   readonly #segments: OpenSegment[] = [];
   /** Where a picture belongs, by the number it was given to the decoder with. */
@@ -58,7 +60,7 @@ export class SourceTranscoder implements TrackTranscoder {
   #mask = 0xffff_ffff;
   #sequence = 0;
   /** What was shown last. */
-  #shown: Picture | undefined;
+  #shown: HeldPicture | undefined;
 
   /** @throws Fault `CODEC_UNSUPPORTED` when a rung cannot be encoded. */
   constructor(job: PictureJob, tell: Tell) {
@@ -66,6 +68,7 @@ export class SourceTranscoder implements TrackTranscoder {
     this.#source = source;
     this.#tell = tell;
     this.#lines = job.rungs.map((rung, i) => new RungLine(i, { rung, encoding, source, frameRate }, tell));
+    this.#scaling = new ScalingStage(this.#lines);
     const fallbacks = new Map(this.#lines.flatMap(({ fallback }) => (fallback ? [[fallback.wanted, fallback]] : [])));
     for (const fallback of fallbacks.values()) tell({ kind: "fallback", fallback });
   }
@@ -115,10 +118,10 @@ export class SourceTranscoder implements TrackTranscoder {
     if (current?.timing.isSealed === false) {
       this.#segments.pop();
       for (const { sequence } of current.unshown) this.#owners.delete(sequence);
-      for (const { picture } of current.early) picture.free();
+      for (const { picture } of current.early) picture.release();
     }
     await this.#drain();
-    for (const line of this.#lines) line.abandon();
+    this.#scaling.abandon();
   }
 
   /** Encodes and tells everything that was given. @throws Fault, FFmpegError when a codec gave up. */
@@ -126,7 +129,7 @@ export class SourceTranscoder implements TrackTranscoder {
     const current = this.#segments.at(-1);
     if (current !== undefined) this.#seal(current);
     await this.#drain();
-    for (const line of this.#lines) await line.idle();
+    await this.#scaling.idle();
   }
 
   async #begin(frame: WireFrame): Promise<void> {
@@ -177,7 +180,7 @@ export class SourceTranscoder implements TrackTranscoder {
       const owner = this.#owners.get(decoded.sequence);
       const first = this.#segments[0];
       if (owner === undefined || first === undefined) {
-        decoded.picture.free();
+        decoded.picture.release();
       } else if (owner === first) {
         await this.#showIn(owner, decoded);
       } else {
@@ -205,20 +208,18 @@ export class SourceTranscoder implements TrackTranscoder {
     }
     const frame = segment.unshown.shift();
     if (frame !== undefined) await this.#present(segment, frame, picture);
-    this.#shown?.free();
+    this.#shown?.release();
     this.#shown = picture;
   }
 
   /** Gives the rungs the segment's next picture. */
-  async #present(segment: OpenSegment, frame: SourceFrame, picture: Picture): Promise<void> {
+  async #present(segment: OpenSegment, frame: SourceFrame, picture: HeldPicture): Promise<void> {
     this.#owners.delete(frame.sequence);
     const position = segment.shownCount++;
-    for (const [i, line] of this.#lines.entries()) {
-      if (position % line.divisor !== 0 || !has(segment.mask, i)) continue;
-      await line.room();
-      const copy = picture.clone();
-      if (copy !== null) line.encode(segment.timing, position / line.divisor, frame.pts, copy);
-    }
+    const lines = this.#lines.filter((line, i) => position % line.divisor === 0 && has(segment.mask, i));
+    if (lines.length === 0) return;
+    await this.#scaling.room();
+    this.#scaling.present(segment.timing, position, frame.pts, picture.hold(), lines);
   }
 
   async #endWholeOnes(): Promise<void> {
@@ -234,10 +235,10 @@ export class SourceTranscoder implements TrackTranscoder {
     const [first, next] = this.#segments;
     if (first === undefined) return;
     if (first.unshown.length > 0) {
-      this.#shown ??= neutralPicture(this.#source.width, this.#source.height);
+      this.#shown ??= new HeldPicture(neutralPicture(this.#source.width, this.#source.height));
       for (const lost of first.unshown.splice(0)) await this.#present(first, lost, this.#shown);
     }
-    for (const line of this.#lines) line.end(first.timing);
+    this.#scaling.end(first.timing);
     this.#segments.shift();
     for (const decoded of next?.early.splice(0) ?? []) if (next !== undefined) await this.#showIn(next, decoded);
   }
