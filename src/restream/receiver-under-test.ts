@@ -1,6 +1,7 @@
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import type { Fault } from "#faults/fault.ts";
 import type { RawFrame } from "#media/frame.ts";
+import type { EncoderMetadata } from "#media/publish.ts";
 import type { TrackConfig } from "#media/track.ts";
 import { RtmpConnection } from "#protocols/rtmp/connection.ts";
 import { systemClock } from "#time/system-clock.ts";
@@ -12,6 +13,7 @@ export interface Publication {
   readonly path: string;
   readonly configs: TrackConfig[];
   readonly frames: RawFrame[];
+  readonly metadata: EncoderMetadata[];
   finished: boolean;
 }
 
@@ -71,7 +73,7 @@ export async function startReceiver(): Promise<ReceiverUnderTest> {
             connection.refuse(refusal);
             return;
           }
-          current = { path, configs: [], frames: [], finished: false };
+          current = { path, configs: [], frames: [], metadata: [], finished: false };
           publications.push(current);
           connection.accept();
           happened();
@@ -79,6 +81,7 @@ export async function startReceiver(): Promise<ReceiverUnderTest> {
         media: (event) => {
           if (event.kind === "config") current?.configs.push(event.config);
           else if (event.kind === "frame") current?.frames.push(event.frame);
+          else if (event.kind === "metadata") current?.metadata.push(event.values);
           happened();
         },
         finished: () => {

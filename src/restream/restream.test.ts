@@ -105,6 +105,9 @@ describe("a target", () => {
     expect(receiver.publications[0]?.path).toBe(KEY);
     expect(pictures(receiver)[0]).toBe(0);
     expect(receiver.publications[0]?.configs.map(({ codec }) => codec)).toEqual(["avc", "aac"]);
+    expect(receiver.publications[0]?.metadata).toMatchObject([
+      { width: 640, height: 360, videocodecid: 7, audiocodecid: 10, audiosamplerate: 48_000 },
+    ]);
     expect(stage.status("a")).toMatchObject({ state: "live", reconnects: 0, droppedGops: 0 });
     expect(stage.metrics.render()).toContain(
       'grandstand_restream_state{stream="main",target="Elsewhere",state="live"} 1',

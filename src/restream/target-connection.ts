@@ -103,22 +103,26 @@ export class TargetConnection {
     }
   }
 
-  #send({ frame: plain, config }: TargetFrame): void {
-    const { publisher, encoder, onLive } = this.#options;
-    let frame = plain;
-    const told = this.#told.get(config.kind);
-    if (told !== config) {
-      if (!publisher.takes(config.codec)) throw unsupported(config);
-      this.#told.set(config.kind, config);
-      publisher.metadata(metadataOf(this.#told.values(), encoder));
-      publisher.configure(frame.track, config, frame.dts);
-      if (told !== undefined && config.kind === "video") {
-        frame = { ...plain, payload: withParameterSets(plain.payload, config) };
-      }
-    }
-    publisher.frame(frame);
+  #send({ frame, config }: TargetFrame): void {
+    const { publisher, onLive } = this.#options;
+    if (this.#told.size === 0) this.#tell(this.#frames.configs, frame.dts);
+    const isChanged = this.#told.get(config.kind) !== config;
+    if (isChanged) this.#tell([config], frame.dts);
+    if (isChanged && config.kind === "video") {
+      publisher.frame({ ...frame, payload: withParameterSets(frame.payload, config) });
+    } else publisher.frame(frame);
     if (!this.#isLive) onLive();
     this.#isLive = true;
+  }
+
+  /** Sends codec parameters, after the description that they belong to. @throws Fault `CODEC_UNSUPPORTED` before anything of them is sent. */
+  #tell(configs: readonly TrackConfig[], atMs: number): void {
+    const { publisher, encoder } = this.#options;
+    const refused = configs.find(({ codec }) => !publisher.takes(codec));
+    if (refused !== undefined) throw unsupported(refused);
+    for (const config of configs) this.#told.set(config.kind, config);
+    publisher.metadata(metadataOf(this.#told.values(), encoder));
+    for (const config of configs) publisher.configure({ kind: config.kind, number: 0 }, config, atMs);
   }
 
   async #drained(signal: AbortSignal): Promise<void> {

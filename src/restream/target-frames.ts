@@ -60,6 +60,12 @@ export class TargetFrames {
     return this.#droppedGops;
   }
 
+  /** Codec parameters of what the newest segment gives, the picture's first. */
+  get configs(): readonly TrackConfig[] {
+    const { video, audio } = this.#latest;
+    return [video, audio].flatMap((track) => (track === undefined ? [] : [track.config]));
+  }
+
   /** The broadcast has ended. */
   get isOver(): boolean {
     return this.#isOver;
