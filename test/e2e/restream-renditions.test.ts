@@ -35,7 +35,7 @@ beforeAll(async () => {
   const inputs = ["-f", "lavfi", "-i", "testsrc2=s=640x360:r=25:d=4", "-f", "lavfi", "-i", "sine=r=48000:d=4"];
   const x265 = ["-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none:keyint=50:min-keyint=50"];
   run("ffmpeg", ["-v", "error", "-y", ...inputs, ...x265, "-c:a", "libopus", clip]);
-  const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"];
+  const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"];
   const key = join(folder, "key.pem");
   run("openssl", [
     "req",
@@ -108,6 +108,15 @@ describe("a source of HEVC and Opus", () => {
     const { id } = await addTarget(platform, { name: "Stand", url: rtmps, key: MAIN_KEY });
     await untilTarget(platform, id, "the source there", ({ state }) => state === "live", 30_000);
     const text = await untilOnAir(other, "main", 30_000);
+    const byAddress = rtmps.replace("localhost", "127.0.0.1");
+    await changeTarget(platform, id, { url: byAddress });
+    await untilTarget(
+      platform,
+      id,
+      "it there again",
+      ({ state, url }) => state === "live" && url === byAddress,
+      30_000,
+    );
     expect(text).toMatch(/CODECS="hvc1[^"]*,mp4a\.40\.2"/);
   }, 60_000);
 

@@ -1,4 +1,4 @@
-import { connect as connectPlain, type Socket } from "node:net";
+import { connect as connectPlain, isIP, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { Fault } from "#faults/fault.ts";
 import type { RawFrame, RawTrack } from "#media/frame.ts";
@@ -65,7 +65,9 @@ export class RtmpPublisher {
       ...(options.digest === undefined ? {} : { digest: options.digest }),
     });
     const ca = options.ca === undefined ? {} : { ca: options.ca };
-    this.#socket = secure ? connectTls({ host, port, servername: host, ...ca }) : connectPlain({ host, port });
+    // A name is what a server chooses its certificate by; an address is none (RFC 6066 §3).
+    const name = isIP(host) === 0 ? { servername: host } : {};
+    this.#socket = secure ? connectTls({ host, port, ...name, ...ca }) : connectPlain({ host, port });
     this.#listen(secure ? "secureConnect" : "connect");
     // Both promises may end unseen: whoever cares asks for them.
     this.#ready.promise.catch(() => undefined);
