@@ -5,7 +5,7 @@ export const TARGET_STATE_WORDS: Readonly<Record<TargetState, string>> = {
   waiting: "Waits for the broadcast",
   connecting: "Connecting",
   live: "On air",
-  retrying: "Lost",
+  retrying: "Retrying",
   refused: "Refused",
   stopped: "Stopped",
 };
