@@ -23,7 +23,7 @@ export interface LaneOptions {
 /** A rung on air: a track of the broadcast, merged from what the workers deliver. */
 export class RungLane {
   readonly rung: PlannedRung;
-  readonly track: Track;
+  track: Track;
   readonly meter: TrackMeter = new TrackMeter();
   readonly merge: RungMerge;
   readonly #options: LaneOptions;
@@ -42,6 +42,11 @@ export class RungLane {
         options.publish({ type: "skip", track: id, fromSegment, fromIndex, why: "lagged" }),
     };
     this.merge = new RungMerge(sink, options.isLocked);
+  }
+
+  /** Other parameters, from the next segment that begins on. */
+  configure(config: TrackConfig): void {
+    this.track = { ...this.track, config };
   }
 
   /** How many frames its share of a segment has, of which the source has `frameCount`. */

@@ -4,14 +4,15 @@
  *   worker   opening ─ready─▶ encoding ─lost, stuck─▶ gone ─back-off─▶ opening
  *   rung     made ◀─RungChoice─▶ not made                                            its segments are gaps
  */
-import type { EncoderFallback } from "#codecs/encoding.ts";
 import type { Fault } from "#faults/fault.ts";
 import type { LinkRecord } from "#link/record.ts";
 import type { Frame } from "#media/frame.ts";
+import { sameBytes } from "#media/codecs/nal.ts";
 import type { Track, TrackConfig } from "#media/track.ts";
 import type { Observer } from "#observe/event.ts";
 import type { Clock } from "#time/clock.ts";
 import type { EncodingCapacity } from "./capacity.ts";
+import { LadderLog } from "./ladder-log.ts";
 import type { LadderPlan } from "./ladder-plan.ts";
 import type { LadderHealth } from "./relay-health.ts";
 import { type RungChange, RungChoice } from "./rung-choice.ts";
@@ -25,6 +26,8 @@ const FINISH_MS_MAX = 2000;
 
 /** Segments of the source that are kept for a new worker, so that it goes on where a lost one stopped: the newest and the one before. */
 const KEPT_SEGMENTS = 2;
+/** How long after a worker that is unlike the others another one is tried, milliseconds. */
+const UNLIKE_RETRY_MS = 60_000;
 /** When a seat's worker is replaced that is there, or not wanted. */
 const NEVER: number = Number.POSITIVE_INFINITY;
 
@@ -46,7 +49,7 @@ export interface TrackLadderOptions {
   publish(record: LinkRecord): void;
   /** Whether the segment begins with a discontinuity. */
   isDiscontinuous(segment: number): boolean;
-  /** There are more rungs on air than before. */
+  /** There are more rungs on air than before, or other ones. */
   grown(): void;
 }
 
@@ -55,8 +58,11 @@ interface Seat {
   worker: TranscodeProcess | undefined;
   /** Of the newest worker here; no other one ever had it. */
   number: number;
-  /** Whether its worker has made a whole segment. */
+  /** Whether its worker has told what it makes, and whether it has made a whole segment. */
+  isReady: boolean;
   isProven: boolean;
+  /** What its worker makes of segments before this one is of no use. */
+  firstSegment: number;
   /** Workers lost one after the other, of which none made a whole segment: something in the source may kill them. */
   losses: number;
   replaceAtMs: number;
@@ -76,6 +82,7 @@ interface KeptSegment {
 export class TrackLadder {
   readonly #options: TrackLadderOptions;
   readonly #choice: RungChoice;
+  readonly #log: LadderLog;
   /** By place in the plan; absent while the rung was never on air. */
   readonly #lanes: (RungLane | undefined)[];
   readonly #seats: readonly Seat[];
@@ -86,8 +93,6 @@ export class TrackLadder {
   #begun = 0;
   #lost = 0;
   readonly #kept: KeptSegment[] = [];
-  /** Names of encoders that were wanted in vain. */
-  readonly #toldFallbacks = new Set<string>();
   /** Reports of the workers at the last cut. */
   #reports = -1;
   /** Whether the source has had a frame. */
@@ -98,6 +103,7 @@ export class TrackLadder {
   constructor(options: TrackLadderOptions) {
     const { plan, source, capacity, clock, redundancy } = options;
     this.#options = options;
+    this.#log = new LadderLog(options.observer, options.stream);
     this.#source = source.config;
     this.#lanes = plan.rungs.map(() => undefined);
     const loads = plan.rungs.map(({ name, megapixelsPerSecond }) => ({ name, load: megapixelsPerSecond * redundancy }));
@@ -105,12 +111,14 @@ export class TrackLadder {
     this.#seats = Array.from({ length: redundancy }, () => ({
       worker: undefined,
       number: -1,
+      isReady: false,
       isProven: false,
+      firstSegment: 0,
       losses: 0,
       replaceAtMs: NEVER,
       megapixels: 0,
     }));
-    this.#tellRefused();
+    this.#log.refused(this.#choice.refused, capacity);
     this.#openAll();
     const known = options.knownConfigs.get(plan.key);
     if (known !== undefined) this.#adopt(known);
@@ -220,13 +228,15 @@ export class TrackLadder {
 
   /** Starts a worker. It begins with the oldest kept segment that a rung still lacks frames of, or else with the next one. */
   #open(seat: Seat): void {
-    const { clock, plan, knownConfigs } = this.#options;
+    const { clock, plan } = this.#options;
     seat.replaceAtMs = NEVER;
     if (this.#choice.mask === 0) {
       this.#ready.resolve();
       return;
     }
     seat.isProven = false;
+    seat.isReady = false;
+    seat.firstSegment = 0;
     seat.megapixels = 0;
     const number = this.#begun++;
     const isHere = (): boolean => seat.worker === worker;
@@ -234,15 +244,13 @@ export class TrackLadder {
       plan.job(this.#source, !this.#hasBegun),
       {
         ready: (configs) => {
-          if (!isHere()) return;
-          knownConfigs.set(plan.key, configs);
-          this.#adopt(configs);
+          if (isHere()) this.#takeReady(seat, configs);
         },
         frame: (frame) => {
           if (isHere()) this.#take(seat, frame);
         },
         sealed: (rung, segment, frameCount) => {
-          if (!isHere()) return;
+          if (!isHere() || segment < seat.firstSegment) return;
           seat.isProven = true;
           this.#lanes[rung]?.merge.sealed(number, segment, frameCount);
         },
@@ -252,7 +260,7 @@ export class TrackLadder {
           seat.megapixels = 0;
         },
         fellBack: (fallback) => {
-          if (isHere()) this.#tellFallback(fallback);
+          if (isHere()) this.#log.fellBack(fallback);
         },
         failed: (fault) => {
           if (isHere()) this.#lose(seat, fault);
@@ -280,8 +288,41 @@ export class TrackLadder {
     return this.#kept.find(({ number }) => number >= oldest)?.number ?? this.#segment + 1;
   }
 
+  /** A worker's rungs should be what those of others are. One whose encoders are others cannot go on where they stop. */
+  #takeReady(seat: Seat, configs: readonly TrackConfig[]): void {
+    const { plan, knownConfigs, clock } = this.#options;
+    const known = this.#configs;
+    seat.isReady = true;
+    knownConfigs.set(plan.key, configs);
+    if (known === undefined || configs.every((config, i) => isAlike(config, known[i]))) {
+      this.#adopt(configs);
+    } else if (this.#seats.some((other) => other !== seat && other.isReady && other.worker !== undefined)) {
+      this.#log.unlike("the other one goes on alone");
+      seat.replaceAtMs = clock.nowMs() + UNLIKE_RETRY_MS;
+      void this.#vacate(seat);
+    } else {
+      this.#log.unlike("its rungs change with the next segment");
+      this.#change(seat, configs);
+    }
+  }
+
+  /** From the next segment on, the rungs are what this worker makes. */
+  #change(seat: Seat, configs: readonly TrackConfig[]): void {
+    this.#configs = configs;
+    seat.firstSegment = this.#segment + 1;
+    for (const [i, lane] of this.#lanes.entries()) {
+      const config = configs[i];
+      if (config !== undefined) lane?.configure(config);
+      lane?.merge.leave(seat.number);
+      lane?.merge.join(seat.number, seat.firstSegment);
+    }
+    this.#adopt(configs);
+    this.#options.grown();
+  }
+
   #take(seat: Seat, frame: RungFrame): void {
     seat.megapixels += this.#options.plan.rungs[frame.rung]?.megapixels ?? 0;
+    if (frame.segment < seat.firstSegment) return;
     this.#lanes[frame.rung]?.merge.frame(seat.number, frame);
   }
 
@@ -321,21 +362,14 @@ export class TrackLadder {
   }
 
   #lose(seat: Seat, fault: Fault): void {
-    const { clock, observer, stream } = this.#options;
-    const nowMs = clock.nowMs();
+    const nowMs = this.#options.clock.nowMs();
     const { worker, number } = seat;
     seat.worker = undefined;
     this.#lost++;
     seat.losses = seat.isProven ? 1 : seat.losses + 1;
     const waitMs = REPLACE_AFTER_MS[Math.min(seat.losses, REPLACE_AFTER_MS.length) - 1] ?? 0;
     this.#ready.resolve();
-    const others = this.#workers.length;
-    observer.event(
-      "error",
-      "transcoder.worker.lost",
-      { stream, code: fault.code, error: fault.message, waitMs, workersLeft: others },
-      `a transcoder of ${stream} is gone; ${others > 0 ? "another one goes on" : "the source goes on, its rungs come back with a new one"}`,
-    );
+    this.#log.lost(fault, this.#workers.length, waitMs);
     seat.replaceAtMs = nowMs + waitMs;
     // The new one comes before the old one leaves: what the old one owed is then not lost but awaited.
     if (waitMs === 0) this.#open(seat);
@@ -344,20 +378,7 @@ export class TrackLadder {
 
   #apply(change: RungChange): void {
     if (change.kind === "none") return;
-    const { observer, stream } = this.#options;
-    if (change.kind === "more") {
-      observer.event(
-        "info",
-        "transcoder.rung.back",
-        { stream, rung: change.back },
-        `${change.back} of ${stream} is made again`,
-      );
-    } else {
-      const behindMs = Math.round(this.#behindMicros / 1000);
-      const rungs = change.givenUp.join(" and ");
-      const message = `this machine cannot encode all rungs of ${stream} in time: ${rungs} is given up for a while`;
-      observer.event("warn", "transcoder.overloaded", { stream, rungs, behindMs }, message);
-    }
+    this.#log.changed(change, this.#behindMicros);
     const { mask } = this.#choice;
     if (change.kind === "restart" || mask === 0) {
       for (const seat of this.#seats) void this.#vacate(seat);
@@ -368,27 +389,8 @@ export class TrackLadder {
     }
     if (this.#configs !== undefined) this.#adopt(this.#configs);
   }
+}
 
-  /** Once for each encoder: other workers have the same machine. */
-  #tellFallback({ wanted, used, reason, hint }: EncoderFallback): void {
-    if (this.#toldFallbacks.has(wanted)) return;
-    this.#toldFallbacks.add(wanted);
-    const { observer, stream } = this.#options;
-    const message = `${used} encodes ${stream} in place of ${wanted}, which does not open: ${reason}. ${hint}`;
-    observer.event("warn", "transcoder.encoder.fallback", { stream, wanted, used, reason }, message);
-  }
-
-  #tellRefused(): void {
-    const { refused } = this.#choice;
-    const { observer, stream, capacity } = this.#options;
-    if (refused.length === 0) return;
-    const message = `this machine has no room to encode ${refused.join(" and ")} of ${stream} now; what fits is made`;
-    const [free, total] = [Math.round(capacity.free), Math.round(capacity.total)];
-    observer.event(
-      "warn",
-      "transcoder.full",
-      { stream, rungs: refused.join(" and "), freeMegapixels: free, totalMegapixels: total },
-      message,
-    );
-  }
+function isAlike(a: TrackConfig, b: TrackConfig | undefined): boolean {
+  return b !== undefined && a.codecs === b.codecs && sameBytes(a.record, b.record);
 }
