@@ -227,16 +227,16 @@ async function check(number: number, sent: Source): Promise<void> {
   await judge(taken, sent.fps > USUAL_FPS_MAX ? 2 : 1);
 }
 
-/** An encoder ends, and another one with a larger picture goes on with the same stream. */
+/** An encoder ends, and another one with a larger picture of the same shape goes on with the same stream. */
 async function checkChange(number: number): Promise<void> {
-  const [small, large] = [source("30", 1, 0), source("30", 1, 0, [640, 360])];
+  const [small, large] = [source("30", 1, 0), source("30", 1, 0, [640, 480])];
   await onAir(number, small, (segments) => segments.length >= 2);
   const taken = await onAir(
     number,
     large,
     (segments) => segments.filter(({ track }) => track.width === 640).length >= 3,
   );
-  expect(sizesOf(taken.source)).toEqual(new Set(["320x240", "640x360"]));
+  expect(sizesOf(taken.source)).toEqual(new Set(["320x240", "640x480"]));
   for (const [i, lines] of RUNG_LINES.entries())
     expect(sizesOf(taken.rungs[i] ?? [])).toEqual(new Set([rungSize(WIDE, lines)]));
   await judge(taken, 1);
