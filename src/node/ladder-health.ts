@@ -1,16 +1,21 @@
 import type { BroadcastHealth } from "#router/health.ts";
 import type { RelayHealth } from "#transcoder/index.ts";
 
-/** The health of a broadcast with its rungs as tracks behind the source's picture, and what the transcoder warns of. */
+/** The health of a broadcast with its rungs as tracks, each kind behind the source's first, and what the transcoder warns of. */
 export function withLadder(
   health: BroadcastHealth | undefined,
   ladder: RelayHealth | undefined,
 ): BroadcastHealth | undefined {
   if (health === undefined || ladder === undefined) return health;
-  const at = health.tracks.findIndex(({ kind }) => kind === "video") + 1;
+  const seen = new Set<string>();
+  const tracks = health.tracks.flatMap((track) => {
+    const isFirst = !seen.has(track.kind);
+    seen.add(track.kind);
+    return isFirst ? [track, ...ladder.rungs.filter(({ kind }) => kind === track.kind)] : [track];
+  });
   return {
     ...health,
-    tracks: [...health.tracks.slice(0, at), ...ladder.rungs, ...health.tracks.slice(at)],
+    tracks,
     warnings: [...health.warnings, ...ladder.warnings],
   };
 }

@@ -57,7 +57,7 @@ function warningsOf({
   if (refused.length > 0) {
     warnings.push({
       code: "LADDER_FULL",
-      sentence: `This machine has no room to encode ${refused.join(" and ")}: other streams take what it can do.`,
+      sentence: `This machine has no room to encode ${refused.join(" and ")} now: it makes as much as it can.`,
       fix: "The rungs come by themselves when there is room. For more: a shorter ladder, the profile realtime, or another machine.",
     });
   }
