@@ -17,7 +17,9 @@ await using _encoder = startEncoder({ url: `${platform.rtmp}/${MAIN_KEY}`, size:
 await untilOnAir(platform, "main", 30_000);
 const node = await platform.nodePid();
 for (let minute = 0; minute <= minutes; minute++) {
-  const figures = processTree(node).map((pid) => `${nameOf(pid)}: ${(residentBytesOf(pid) / 1024 ** 2).toFixed(0)} MiB`);
+  const figures = processTree(node).map(
+    (pid) => `${nameOf(pid)}: ${(residentBytesOf(pid) / 1024 ** 2).toFixed(0)} MiB`,
+  );
   console.log(`${minute} min  ${figures.join("   ")}`);
   if (minute < minutes) await new Promise((wake) => setTimeout(wake, 60_000));
 }
