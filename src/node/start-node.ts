@@ -11,6 +11,7 @@ import type { Observer } from "#observe/event.ts";
 import type { Metrics } from "#observe/metrics.ts";
 import { type Origin, startOrigin } from "#origin/index.ts";
 import { type Pictures, startPictures } from "#pictures/index.ts";
+import { type Pull, startPull } from "#pull/index.ts";
 import { type Restream, startRestream } from "#restream/index.ts";
 import { type Router, startRouter } from "#router/index.ts";
 import { openSecretFiles } from "#store/files/secret-files.ts";
@@ -24,11 +25,11 @@ import { loopbackHost, reachableHosts } from "./addresses.ts";
 import { type CertificatePair, followCertificate, readCertificate } from "./certificate.ts";
 import type { Config } from "./config-schema.ts";
 import { Closers } from "./closers.ts";
-import { makeGatekeeper } from "./gatekeeper.ts";
+import { makeGatekeeper, makePullGate } from "./gatekeeper.ts";
 import { guardCheckpoints } from "./guarded-checkpoints.ts";
 import { type HttpListeners, openHttp } from "./http.ts";
 import { removeNodeFile, writeNodeFile } from "./node-file.ts";
-import { declaredStreams, platformSettings } from "./platform-settings.ts";
+import { declaredStreams, platformSettings, pulledStreams } from "./platform-settings.ts";
 import { probePorts } from "./port-probe.ts";
 import { measureProcess } from "./process-metrics.ts";
 import type { BannerFacts } from "./process-messages.ts";
@@ -64,6 +65,7 @@ interface Parts {
   readonly edge: Edge;
   readonly api: Api;
   readonly ingest: Ingest;
+  readonly pull: Pull;
   readonly http: HttpListeners;
 }
 
@@ -185,11 +187,18 @@ async function startParts(options: NodeOptions, closers: Closers, isReady: () =>
     limits: { connectionsMax: connections, connectionsPerAddressMax: connectionsPerAddress },
   });
   closers.add("ingest", (deadlineMs) => ingest.close({ deadlineMs }));
+  const pull = await startPull({
+    ...around,
+    sources: pulledStreams(config),
+    gate: makePullGate({ config, catalogue, router }),
+    allowPrivate: config.pullPrivate,
+  });
+  closers.add("pull", () => pull.close());
   const http = await openHttp({ config, certificate, edge, api, observer });
   closers.add("http", (deadlineMs) => http.close({ deadlineMs }));
   // Pushed events never end by themselves: they end before the listeners wait for what is being answered.
   closers.add("api", () => api.close());
-  return { control, router, transcoder, restream, pictures, origin, edge, api, ingest, http };
+  return { control, router, transcoder, restream, pictures, origin, edge, api, ingest, pull, http };
 }
 
 function followCertificateFiles(options: NodeOptions, parts: Parts, signal: AbortSignal): void {
@@ -286,6 +295,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     parts.origin,
     parts.edge,
     parts.ingest,
+    parts.pull,
   ]) {
     void watchRole(role, resolve);
   }
