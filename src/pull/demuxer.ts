@@ -16,6 +16,7 @@ const PASSED: ReadonlySet<string> = new Set(["h264", "hevc", "av1", "aac", "opus
 const DECODERS = "h264,hevc,av1,libdav1d,aac,opus,libopus,ac3,eac3,flac,mp3,mp3float";
 /** How much is read to find out what is in an input. */
 const PROBE_BYTES_MAX = 5_000_000;
+/** Media time that is looked at for it. */
 const PROBE_MICROS_MAX = 4 * MICROS_PER_SECOND;
 /** Elementary streams of an input at most. */
 const STREAMS_MAX = 64;
