@@ -129,6 +129,21 @@ function startLadder(options: NodeOptions, router: Router, catalogue: Control["c
   return startTranscoder({ clock, observer, metrics, directory: router, settings });
 }
 
+/** The pulls, which the configuration names. */
+async function startPulls(
+  options: NodeOptions,
+  router: Router,
+  catalogue: Control["catalogue"],
+  closers: Closers,
+): Promise<Pull> {
+  const { config, clock, observer, metrics } = options;
+  const gate = makePullGate({ config, catalogue, router });
+  const sources = pulledStreams(config);
+  const pull = await startPull({ clock, observer, metrics, sources, gate, allowPrivate: config.pullPrivate });
+  closers.add("pull", () => pull.close());
+  return pull;
+}
+
 /** Starts every role, each with what the ones before it offer. What was started is in `closers`, whatever happens. */
 async function startParts(options: NodeOptions, closers: Closers, isReady: () => boolean): Promise<Parts> {
   const { config, clock, observer, metrics } = options;
@@ -154,6 +169,7 @@ async function startParts(options: NodeOptions, closers: Closers, isReady: () =>
   const { parkedRequests } = config.limits;
   const edge = await startEdge({ ...around, source: origin, posters: pictures, limits: { parkedRequests } });
   closers.add("edge", (deadlineMs) => edge.close({ deadlineMs }));
+  const pull = await startPulls(options, router, catalogue, closers);
   const ingestPorts = {
     rtmpPort: config.rtmpPort,
     ...(certificate === undefined ? {} : { rtmpsPort: config.tls.rtmpsPort }),
@@ -165,6 +181,7 @@ async function startParts(options: NodeOptions, closers: Closers, isReady: () =>
     live: {
       onAir: () => router.onAir(),
       status: (stream) => withLadder(router.health(stream), transcoder.health(stream)),
+      pullStatus: (stream) => pull.status(stream),
       onChange: (listener) => router.onChange(listener),
     },
     broadcasts: router,
@@ -187,13 +204,6 @@ async function startParts(options: NodeOptions, closers: Closers, isReady: () =>
     limits: { connectionsMax: connections, connectionsPerAddressMax: connectionsPerAddress },
   });
   closers.add("ingest", (deadlineMs) => ingest.close({ deadlineMs }));
-  const pull = await startPull({
-    ...around,
-    sources: pulledStreams(config),
-    gate: makePullGate({ config, catalogue, router }),
-    allowPrivate: config.pullPrivate,
-  });
-  closers.add("pull", () => pull.close());
   const http = await openHttp({ config, certificate, edge, api, observer });
   closers.add("http", (deadlineMs) => http.close({ deadlineMs }));
   // Pushed events never end by themselves: they end before the listeners wait for what is being answered.

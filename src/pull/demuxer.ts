@@ -1,4 +1,4 @@
-import { AV_DISPOSITION_ATTACHED_PIC, AVMEDIA_TYPE_AUDIO, AVMEDIA_TYPE_VIDEO } from "node-av/constants";
+import { AV_DISPOSITION_ATTACHED_PIC, AVDISCARD_ALL, AVMEDIA_TYPE_AUDIO, AVMEDIA_TYPE_VIDEO } from "node-av/constants";
 import { avGetCodecName, Dictionary, FFmpegError, FormatContext, type Stream } from "node-av/lib";
 import { emit } from "#codecs/encoder-output.ts";
 import type { EncoderTrack } from "#codecs/encoder-wire.ts";
@@ -90,6 +90,9 @@ function openTracks(input: FormatContext, place: string): OpenTrack[] {
     const reader = new PassThrough(stream.codecpar.extradata ?? new Uint8Array(0), stream.timeBase);
     tracks.push({ streamIndex: index, reader, told });
   }
+  const chosen = new Set(tracks.map(({ streamIndex }) => streamIndex));
+  // Renditions that nobody asked for would be fetched all the same.
+  for (const [i, stream] of input.streams.entries()) if (!chosen.has(i)) stream.discard = AVDISCARD_ALL;
   if (tracks.length > 0) return tracks;
   throw new Fault("PULL_FAILED", `${place}: neither picture nor sound in it`, {
     peer: place,

@@ -43,8 +43,8 @@ export interface PullStatus {
   readonly sinceMs: number;
   /** Failures one after another. */
   readonly failures: number;
-  /** The last failure; absent before the first one. */
-  readonly lastProblem: { readonly code: string; readonly message: string; readonly hint: string | undefined } | null;
+  /** The last failure; `null` before the first one. */
+  readonly lastProblem: { readonly code: string; readonly message: string; readonly hint: string | null } | null;
 }
 
 /** What a {@link Puller} needs. */
@@ -110,7 +110,8 @@ export class Puller {
       place: this.#place,
       sinceMs: this.#sinceMs,
       failures: this.#failures,
-      lastProblem: problem === undefined ? null : { code: problem.code, message: problem.message, hint: problem.hint },
+      lastProblem:
+        problem === undefined ? null : { code: problem.code, message: problem.message, hint: problem.hint ?? null },
     };
   }
 
