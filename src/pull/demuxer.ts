@@ -1,9 +1,15 @@
-import { AV_DISPOSITION_ATTACHED_PIC, AVDISCARD_ALL, AVMEDIA_TYPE_AUDIO, AVMEDIA_TYPE_VIDEO } from "node-av/constants";
+import {
+  AV_DISPOSITION_ATTACHED_PIC,
+  AV_PKT_DATA_NEW_EXTRADATA,
+  AVDISCARD_ALL,
+  AVMEDIA_TYPE_AUDIO,
+  AVMEDIA_TYPE_VIDEO,
+} from "node-av/constants";
 import { avGetCodecName, Dictionary, FFmpegError, FormatContext, type Stream } from "node-av/lib";
 import { emit } from "#codecs/encoder-output.ts";
 import type { EncoderTrack } from "#codecs/encoder-wire.ts";
 import { passOver, type ReadTrack } from "#codecs/file-pass.ts";
-import { PassThrough } from "#codecs/media-unit.ts";
+import { type MediaUnit, PassThrough, type TimedPacket } from "#codecs/media-unit.ts";
 import { Fault } from "#faults/fault.ts";
 import { MICROS_PER_SECOND } from "#time/ticks.ts";
 import { systemClock } from "#time/system-clock.ts";
@@ -23,6 +29,25 @@ const STREAMS_MAX = 64;
 
 interface OpenTrack extends ReadTrack {
   readonly told: EncoderTrack;
+}
+
+/** A track whose decoder configuration stays: a source that changes it is read anew, from its start. */
+class FixedTrack extends PassThrough {
+  readonly #place: string;
+
+  constructor({ codecpar, timeBase }: Stream, place: string) {
+    super(codecpar.extradata ?? new Uint8Array(0), timeBase);
+    this.#place = place;
+  }
+
+  /** @throws Fault `PULL_FAILED` when the packet brings another configuration. */
+  override read(packet: TimedPacket): MediaUnit[] {
+    const config = packet.getSideData(AV_PKT_DATA_NEW_EXTRADATA);
+    if (config === null || Buffer.compare(config, this.config) === 0) return super.read(packet);
+    throw new Fault("PULL_FAILED", `${this.#place} changed its picture or sound, and is read anew`, {
+      peer: this.#place,
+    });
+  }
 }
 
 /** Reads an input and emits its tracks; ends at its end, or never when it loops. @throws Fault `PULL_FAILED`, `CODEC_UNSUPPORTED`. */
@@ -87,7 +112,7 @@ function openTracks(input: FormatContext, place: string): OpenTrack[] {
     const stream = index < 0 ? undefined : input.streams[index];
     if (stream === undefined || (stream.disposition & AV_DISPOSITION_ATTACHED_PIC) !== 0) continue;
     const told = toldOf(stream, type === AVMEDIA_TYPE_VIDEO ? "video" : "audio", place);
-    const reader = new PassThrough(stream.codecpar.extradata ?? new Uint8Array(0), stream.timeBase);
+    const reader = new FixedTrack(stream, place);
     tracks.push({ streamIndex: index, reader, told });
   }
   const chosen = new Set(tracks.map(({ streamIndex }) => streamIndex));

@@ -138,6 +138,17 @@ describe("a stream that is pulled", () => {
     expect(health?.counters.reconnects).toBeGreaterThan(0);
   }, 90_000);
 
+  test("shows the new picture when the source's encoder comes back with another one", async () => {
+    await encoders.at(-1)?.[Symbol.asyncDispose]();
+    encoders.push(startEncoder({ url: `${nginx.url}/${NGINX_KEY}`, size: "640x360" }));
+    await eventually(40_000, "the larger picture", async () => {
+      const { health } = await streamOf(platform, "relay");
+      return health?.tracks.some(({ width }) => width === 640) === true ? true : undefined;
+    });
+    await untilPull(platform, "relay", "live");
+    expect(platform.output()).toContain("changed its picture or sound, and is read anew");
+  }, 60_000);
+
   test("from inside this network is refused where the configuration does not allow it; the node runs on", async () => {
     const entries = [
       `{ name: relay, key: relay-key-0123456789, pull: "${nginx.url}/${NGINX_KEY}" }`,
