@@ -7,7 +7,9 @@ export function adminStream(
   { live, histories }: { live: LiveStatus; histories: boolean },
 ): AdminStream {
   const { name, title, createdAtMs: createdMs, managedBy, settings, effective: effectiveSettings, keys } = entry;
-  const stream = { name, title, createdMs, managedBy, settings, effectiveSettings, keys };
+  const pull = live.pullStatus(name);
+  const pulled = pull === undefined ? {} : { pull };
+  const stream = { name, title, createdMs, managedBy, settings, effectiveSettings, keys, ...pulled };
   const health = live.status(name);
   if (health === undefined) return { ...stream, health: null };
   if (histories) return { ...stream, health };

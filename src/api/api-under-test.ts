@@ -11,6 +11,7 @@ import { openSecretFiles } from "#store/files/secret-files.ts";
 import { openSqliteStore } from "#store/sqlite/sqlite-store.ts";
 import { SimulatedClock } from "#time/simulated-clock.ts";
 import { formatCheckpoint, parseCheckpoint } from "#timeline/checkpoint.ts";
+import type { PullHealth } from "#web/wire.ts";
 import { EncoderUnderTest, type EncoderUnderTestOptions } from "./encoder-under-test.ts";
 import { type Api, createApi } from "./index.ts";
 import type { ApiOptions } from "./options.ts";
@@ -37,6 +38,8 @@ export interface ApiUnderTest extends AsyncDisposable {
   readonly clock: SimulatedClock;
   readonly observer: RecordingObserver;
   readonly metrics: Metrics;
+  /** How pulls stand. */
+  readonly pulls: Map<string, PullHealth>;
   /** Where the database is. */
   readonly folder: string;
   ready: boolean;
@@ -101,6 +104,7 @@ export async function makeApi(change: Partial<ApiOptions> = {}): Promise<ApiUnde
   const around = { clock: new SimulatedClock(), observer: new RecordingObserver() };
   const { metrics, store, router, catalogue, targets, admin } = await openPlatform(folder, around);
   const keys = new Map<string, string>();
+  const pulls = new Map<string, PullHealth>();
   const api = createApi({
     ...around,
     catalogue,
@@ -109,6 +113,7 @@ export async function makeApi(change: Partial<ApiOptions> = {}): Promise<ApiUnde
     live: {
       onAir: () => router.onAir(),
       status: (stream) => router.health(stream),
+      pullStatus: (stream) => pulls.get(stream),
       onChange: (listener) => router.onChange(listener),
     },
     broadcasts: router,
@@ -129,6 +134,7 @@ export async function makeApi(change: Partial<ApiOptions> = {}): Promise<ApiUnde
     catalogue,
     router,
     metrics,
+    pulls,
     folder,
     ready: true,
     ask,

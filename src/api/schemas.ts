@@ -100,6 +100,16 @@ const keyInfo = z
   })
   .openapi("Key", { required: ["id", "createdAtMs"] });
 
+const pull = z
+  .object({
+    state: z.enum(["connecting", "live", "waiting", "ended"]).describe("`waiting`: before the next attempt"),
+    place: z.string().describe("the source, without its secrets"),
+    sinceMs: ms,
+    failures: z.number().describe("one after another"),
+    lastProblem: z.object({ code: z.string(), message: z.string(), hint: z.string().nullable() }).nullable(),
+  })
+  .openapi("Pull");
+
 const adminStream = z
   .object({
     name: z.string(),
@@ -118,6 +128,7 @@ const adminStream = z
     effectiveSettings: effectiveSettings.describe("what its next broadcast uses"),
     keys: z.array(keyInfo).describe("the keys that are valid now; their texts are shown once, when they are made"),
     health: health.nullable(),
+    pull: pull.exactOptional().describe("absent where the stream is not pulled"),
   })
   .openapi("Stream");
 

@@ -40,6 +40,18 @@ describe("streams", () => {
     expect((await problem(await askAdmin(`${STREAMS}/main`))).code).toBe("STREAM_UNKNOWN");
   });
 
+  test("have the state of their pull, where they are pulled", async () => {
+    await using made = await makeApi();
+    await made.add({ name: "film" });
+    await made.add({ name: "quiet" });
+    const lastProblem = { code: "PULL_FAILED", message: "rtmp://h.example: no answer", hint: null };
+    const place = "rtmp://h.example";
+    made.pulls.set("film", { state: "waiting", place, sinceMs: 5, failures: 2, lastProblem });
+    expect((await streamOf(await made.askAdmin(`${STREAMS}/film`))).pull).toEqual(made.pulls.get("film"));
+    const { streams } = (await (await made.askAdmin(STREAMS)).json()) as AdminStreamsAnswer;
+    expect(streams.map(({ pull }) => pull?.state)).toEqual(["waiting", undefined]);
+  });
+
   test("have live health: with histories one by one, without in the list", async () => {
     await using made = await makeApi();
     await made.add({ name: "main" });

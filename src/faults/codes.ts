@@ -48,6 +48,9 @@ export const FAULT_CODES = {
   HOOK_FAILED: "a hook that decides about publications gave no usable answer",
   TARGET_UNKNOWN: "the stream has no restream target of this id or name",
   TARGET_STALLED: "a restream target takes nothing any more",
+  PULL_REFUSED: "a pull source is where pulls may not go",
+  PULL_FAILED: "a pull source cannot be reached or read",
+  PULL_STALLED: "a pull source, or the process that reads it, delivers nothing any more",
   RENDITION_ABSENT: "the broadcast has no rendition of this name",
 } as const;
 

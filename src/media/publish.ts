@@ -1,8 +1,8 @@
 import type { RawFrame, RawTrack } from "./frame.ts";
 import type { TrackConfig } from "./track.ts";
 
-/** How an encoder came in. */
-export type PublishProtocol = "rtmp" | "rtmps";
+/** How an encoder came in; `pull`: this platform fetched it. */
+export type PublishProtocol = "rtmp" | "rtmps" | "pull";
 
 /** What an encoder asks for, before anything of it is trusted. */
 export interface PublishRequest {

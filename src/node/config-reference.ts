@@ -9,6 +9,7 @@ const GROUPS: readonly { readonly title: string; readonly names: readonly string
   { title: "Media", names: ["latency", "segmentSeconds", "partMs", "windowSeconds", "graceSeconds"] },
   { title: "Ladder", names: ["transcode"] },
   { title: "Data and access", names: ["dataDir", "adminToken", "streams"] },
+  { title: "Pull", names: ["pullPrivate"] },
   { title: "Hooks", names: ["hooks"] },
   { title: "Limits", names: ["limits"] },
   { title: "Pages", names: ["site"] },

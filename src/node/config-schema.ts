@@ -8,6 +8,7 @@ import { HOOKS_MAX, type HookSettings } from "#hooks/hook-settings.ts";
 import { SECRET_ALLOWED, secretBytes } from "#hooks/signature.ts";
 import { STREAM_EVENT_TYPES } from "#link/stream-event.ts";
 import { LADDER_ALLOWED, parseLadder } from "#media/ladder.ts";
+import { parsePullSource, PULL_ALLOWED } from "#media/pull-source.ts";
 import { choice, decimal, KEY_FACTS, onOff, text, whole } from "./config-keys.ts";
 
 const PORT = { min: 1, max: 65_535 } as const;
@@ -155,6 +156,13 @@ const stream = z.strictObject({
   partMs: partMs.optional(),
   graceSeconds: graceSeconds.optional(),
   ladder: ladder("The stream's own ladder; without it the one of `transcode.ladder`.").optional(),
+  pull: text({
+    description: "Where the stream is fetched from, in place of an encoder that sends it; see [pull](pull.md).",
+    allowed: PULL_ALLOWED,
+    matches: (value) => parsePullSource(value) !== undefined,
+    isSecret: true,
+  }).optional(),
+  pullLoop: onOff({ description: "A file of `pull` begins again at its end." }).optional(),
 });
 
 const hookEvents = {
@@ -238,6 +246,9 @@ const root = z.strictObject({
     placeholder: "S",
   }).default(60),
   graceSeconds: graceSeconds.default(60),
+  pullPrivate: onOff({
+    description: "Streams may be fetched from inside this network: private and local addresses, and RTSP.",
+  }).default(false),
   transcode: transcode.prefault({}),
   limits: limits.prefault({}),
   site: site.prefault({}),
@@ -276,6 +287,8 @@ export interface DeclaredStreamConfig {
   readonly partMs?: number | undefined;
   readonly graceSeconds?: number | undefined;
   readonly ladder?: string | undefined;
+  readonly pull?: string | undefined;
+  readonly pullLoop?: boolean | undefined;
 }
 
 /** The configuration as every part of the program takes it: complete and valid. What each key means stands in its schema. */
@@ -300,6 +313,7 @@ export interface Config {
   readonly partMs?: number | undefined;
   readonly windowSeconds: number;
   readonly graceSeconds: number;
+  readonly pullPrivate: boolean;
   readonly transcode: {
     readonly ladder: string;
     readonly profile: "realtime" | "balanced" | "quality";

@@ -5,7 +5,7 @@ import { eventually, hook, HooksUnderTest } from "#hooks/hooks-under-test.ts";
 import { answer, hang, HookReceiver } from "#hooks/receiver-under-test.ts";
 import type { Gatekeeper, PublishRequest, PublishSink } from "#media/publish.ts";
 import { loadConfig } from "./config.ts";
-import { makeGatekeeper } from "./gatekeeper.ts";
+import { makeGatekeeper, makePullGate } from "./gatekeeper.ts";
 
 const closers: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -92,4 +92,32 @@ test("an encoder without a valid key is nothing a hook is asked about", async ()
   asked.answer = hang;
   expect(await outcome(keeper.admit(of("not-a-key-0123456789")))).toBe("KEY_REFUSED");
   expect(asked.received).toEqual([]);
+});
+
+describe("a pull", () => {
+  const origin = { address: "live.example.org", place: "rtmp://live.example.org" };
+
+  test("is let onto its stream without a key, and no hook is asked", async () => {
+    const { platform, asked } = await door();
+    await platform.add({ name: "main" });
+    const gate = makePullGate({ config: loadConfig({ flags: [], environment: {} }), ...platform });
+    const sink = gate.admit("main", origin);
+    expect([sink.stream, asked.received.length]).toEqual(["main", 0]);
+    const opened = platform.observer.named("session.opened").map(({ fields }) => fields);
+    expect(opened).toEqual([
+      { stream: "main", address: "live.example.org", protocol: "pull", encoder: "rtmp://live.example.org" },
+    ]);
+    expect(() => gate.admit("main", origin)).toThrow("main is being published from live.example.org");
+  });
+
+  test("of a stream that is not there, or one too many, is refused", async () => {
+    const { platform } = await door();
+    await platform.add({ name: "main" });
+    const config = loadConfig({ flags: ["--limits-publishers", "1"], environment: {} });
+    const gate = makePullGate({ config, ...platform });
+    expect(() => gate.admit("other", origin)).toThrow("there is no stream other");
+    await platform.publish("main");
+    await platform.add({ name: "film" });
+    expect(() => gate.admit("film", origin)).toThrow("1 streams are on air, and that is the limit");
+  });
 });

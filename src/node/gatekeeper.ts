@@ -1,9 +1,12 @@
 import type { Admission, Catalogue } from "#control/catalogue.ts";
+import type { EffectiveSettings } from "#control/stream-settings.ts";
 import { Fault } from "#faults/fault.ts";
 import type { Hooks } from "#hooks/index.ts";
 import type { PublishRequestedEvent } from "#link/stream-event.ts";
 import type { Gatekeeper, PublishRequest } from "#media/publish.ts";
+import type { PullGate } from "#pull/ports.ts";
 import type { Router } from "#router/index.ts";
+import type { BroadcastSettings } from "#router/ports.ts";
 import type { Config } from "./config-schema.ts";
 
 /** What a hook learns of a request: all but the key and the path, which may be one. */
@@ -11,6 +14,25 @@ function askedOf(stream: string, request: PublishRequest): PublishRequestedEvent
   const { protocol, app, address, encoder, params } = request;
   const asked = { type: "stream.publish-requested", stream, protocol, app, address, params } as const;
   return encoder === undefined ? asked : { ...asked, encoder };
+}
+
+/** @throws Fault `LIMIT_REACHED` when the stream would be one too many on air. */
+function checkRoom(config: Config, router: Router, stream: string, address: string): void {
+  const { publishers } = config.limits;
+  const onAir = router.onAir();
+  if (onAir.length < publishers || onAir.includes(stream)) return;
+  throw new Fault("LIMIT_REACHED", `${publishers} streams are on air, and that is the limit`, {
+    peer: address,
+    hint: "Raise limits.publishers, or end another broadcast.",
+  });
+}
+
+function broadcastOf(config: Config, stream: string, settings: EffectiveSettings): BroadcastSettings {
+  const { segmentSeconds, partMs, graceSeconds, ladder } = settings;
+  const { windowSeconds } = config;
+  // Rungs begin every segment with a keyframe, and so should what stands beside them.
+  const quickStart = ladder === "off";
+  return { stream, segmentSeconds, partMs, graceSeconds, windowSeconds, quickStart };
 }
 
 /** Joins the catalogue and the hooks, which know who may publish, with the gate, which takes the frames. */
@@ -21,16 +43,9 @@ export function makeGatekeeper(options: {
   readonly router: Router;
 }): Gatekeeper {
   const { config, catalogue, hooks, router } = options;
-  const { publishers } = config.limits;
   const admissionOf = (request: PublishRequest): Admission => {
     const admission = catalogue.authenticate(request);
-    const onAir = router.onAir();
-    if (onAir.length >= publishers && !onAir.includes(admission.stream)) {
-      throw new Fault("LIMIT_REACHED", `${publishers} streams are on air, and that is the limit`, {
-        peer: request.address,
-        hint: "Raise limits.publishers, or end another broadcast.",
-      });
-    }
+    checkRoom(config, router, admission.stream, request.address);
     return admission;
   };
   return {
@@ -42,14 +57,34 @@ export function makeGatekeeper(options: {
         admission = admissionOf(request);
       }
       const { stream, settings } = admission;
-      const { segmentSeconds, partMs, graceSeconds, ladder } = settings;
-      const { windowSeconds } = config;
-      // Rungs begin every segment with a keyframe, and so should what stands beside them.
-      const quickStart = ladder === "off";
-      const wanted = { stream, segmentSeconds, partMs, graceSeconds, windowSeconds, quickStart };
-      const sink = router.openSession(wanted, request);
+      const sink = router.openSession(broadcastOf(config, stream, settings), request);
       catalogue.published(admission);
       return sink;
+    },
+  };
+}
+
+/** Lets pulls onto the gate: the operator's configuration names them, so that no key and no hook is asked. */
+export function makePullGate(options: {
+  readonly config: Config;
+  readonly catalogue: Catalogue;
+  readonly router: Router;
+}): PullGate {
+  const { config, catalogue, router } = options;
+  return {
+    admit(stream, { address, place }) {
+      const settings = catalogue.effectiveOf(stream);
+      if (settings === undefined) throw new Fault("STREAM_UNKNOWN", `there is no stream ${stream}`, { peer: place });
+      checkRoom(config, router, stream, address);
+      const request: PublishRequest = {
+        protocol: "pull",
+        app: "pull",
+        path: stream,
+        params: {},
+        address,
+        encoder: place,
+      };
+      return router.openSession(broadcastOf(config, stream, settings), request);
     },
   };
 }

@@ -1,5 +1,7 @@
 import type { DeclaredStream } from "#control/index.ts";
 import { type EffectiveSettings, partMsOf, type StreamSettings } from "#control/stream-settings.ts";
+import { parsePullSource } from "#media/pull-source.ts";
+import type { PullSpec } from "#pull/puller.ts";
 import type { Config } from "./config-schema.ts";
 
 /** The settings that streams have unless they decide for themselves. */
@@ -20,5 +22,13 @@ export function declaredStreams(config: Config): DeclaredStream[] {
       ...(ladder === undefined ? {} : { ladder }),
     };
     return { name, key, title, settings };
+  });
+}
+
+/** The streams of the configuration file that are fetched from elsewhere. */
+export function pulledStreams(config: Config): PullSpec[] {
+  return config.streams.flatMap(({ name, pull, pullLoop }) => {
+    const source = pull === undefined ? undefined : parsePullSource(pull);
+    return source === undefined ? [] : [{ stream: name, source, loop: pullLoop === true && source.kind === "file" }];
   });
 }

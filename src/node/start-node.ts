@@ -11,6 +11,7 @@ import type { Observer } from "#observe/event.ts";
 import type { Metrics } from "#observe/metrics.ts";
 import { type Origin, startOrigin } from "#origin/index.ts";
 import { type Pictures, startPictures } from "#pictures/index.ts";
+import { type Pull, startPull } from "#pull/index.ts";
 import { type Restream, startRestream } from "#restream/index.ts";
 import { type Router, startRouter } from "#router/index.ts";
 import { openSecretFiles } from "#store/files/secret-files.ts";
@@ -24,11 +25,11 @@ import { loopbackHost, reachableHosts } from "./addresses.ts";
 import { type CertificatePair, followCertificate, readCertificate } from "./certificate.ts";
 import type { Config } from "./config-schema.ts";
 import { Closers } from "./closers.ts";
-import { makeGatekeeper } from "./gatekeeper.ts";
+import { makeGatekeeper, makePullGate } from "./gatekeeper.ts";
 import { guardCheckpoints } from "./guarded-checkpoints.ts";
 import { type HttpListeners, openHttp } from "./http.ts";
 import { removeNodeFile, writeNodeFile } from "./node-file.ts";
-import { declaredStreams, platformSettings } from "./platform-settings.ts";
+import { declaredStreams, platformSettings, pulledStreams } from "./platform-settings.ts";
 import { probePorts } from "./port-probe.ts";
 import { measureProcess } from "./process-metrics.ts";
 import type { BannerFacts } from "./process-messages.ts";
@@ -64,6 +65,7 @@ interface Parts {
   readonly edge: Edge;
   readonly api: Api;
   readonly ingest: Ingest;
+  readonly pull: Pull;
   readonly http: HttpListeners;
 }
 
@@ -127,6 +129,21 @@ function startLadder(options: NodeOptions, router: Router, catalogue: Control["c
   return startTranscoder({ clock, observer, metrics, directory: router, settings });
 }
 
+/** The pulls, which the configuration names. */
+async function startPulls(
+  options: NodeOptions,
+  router: Router,
+  catalogue: Control["catalogue"],
+  closers: Closers,
+): Promise<Pull> {
+  const { config, clock, observer, metrics } = options;
+  const gate = makePullGate({ config, catalogue, router });
+  const sources = pulledStreams(config);
+  const pull = await startPull({ clock, observer, metrics, sources, gate, allowPrivate: config.pullPrivate });
+  closers.add("pull", () => pull.close());
+  return pull;
+}
+
 /** Starts every role, each with what the ones before it offer. What was started is in `closers`, whatever happens. */
 async function startParts(options: NodeOptions, closers: Closers, isReady: () => boolean): Promise<Parts> {
   const { config, clock, observer, metrics } = options;
@@ -152,6 +169,7 @@ async function startParts(options: NodeOptions, closers: Closers, isReady: () =>
   const { parkedRequests } = config.limits;
   const edge = await startEdge({ ...around, source: origin, posters: pictures, limits: { parkedRequests } });
   closers.add("edge", (deadlineMs) => edge.close({ deadlineMs }));
+  const pull = await startPulls(options, router, catalogue, closers);
   const ingestPorts = {
     rtmpPort: config.rtmpPort,
     ...(certificate === undefined ? {} : { rtmpsPort: config.tls.rtmpsPort }),
@@ -163,6 +181,7 @@ async function startParts(options: NodeOptions, closers: Closers, isReady: () =>
     live: {
       onAir: () => router.onAir(),
       status: (stream) => withLadder(router.health(stream), transcoder.health(stream)),
+      pullStatus: (stream) => pull.status(stream),
       onChange: (listener) => router.onChange(listener),
     },
     broadcasts: router,
@@ -189,7 +208,7 @@ async function startParts(options: NodeOptions, closers: Closers, isReady: () =>
   closers.add("http", (deadlineMs) => http.close({ deadlineMs }));
   // Pushed events never end by themselves: they end before the listeners wait for what is being answered.
   closers.add("api", () => api.close());
-  return { control, router, transcoder, restream, pictures, origin, edge, api, ingest, http };
+  return { control, router, transcoder, restream, pictures, origin, edge, api, ingest, pull, http };
 }
 
 function followCertificateFiles(options: NodeOptions, parts: Parts, signal: AbortSignal): void {
@@ -286,6 +305,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     parts.origin,
     parts.edge,
     parts.ingest,
+    parts.pull,
   ]) {
     void watchRole(role, resolve);
   }

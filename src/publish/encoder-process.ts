@@ -4,7 +4,7 @@
  * output. It ends when standard input does.
  */
 import { Fault } from "#faults/fault.ts";
-import { emit } from "./encoder-output.ts";
+import { emit } from "#codecs/encoder-output.ts";
 import { runFileEncoder } from "./file-encoder.ts";
 import type { EncoderSettings } from "./source.ts";
 import { runTestEncoder } from "./test-encoder.ts";

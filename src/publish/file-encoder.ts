@@ -1,25 +1,17 @@
-import { AV_DISPOSITION_ATTACHED_PIC, AVMEDIA_TYPE_AUDIO, AVMEDIA_TYPE_VIDEO, AVERROR_EOF } from "node-av/constants";
-import { avGetCodecName, FFmpegError, FormatContext, Packet, type Stream } from "node-av/lib";
+import { AV_DISPOSITION_ATTACHED_PIC, AVMEDIA_TYPE_AUDIO, AVMEDIA_TYPE_VIDEO } from "node-av/constants";
+import { avGetCodecName, FFmpegError, FormatContext, type Stream } from "node-av/lib";
 import { Fault } from "#faults/fault.ts";
-import { emit } from "./encoder-output.ts";
-import type { EncoderTrack } from "./encoder-wire.ts";
-import { type MediaUnit, PassThrough, type TrackReader } from "./media-unit.ts";
+import { emit } from "#codecs/encoder-output.ts";
+import type { EncoderTrack } from "#codecs/encoder-wire.ts";
+import { passOver, type ReadTrack } from "#codecs/file-pass.ts";
+import { PassThrough } from "#codecs/media-unit.ts";
 import { AudioTranscode, VideoTranscode } from "./transcode.ts";
 
 /** Codecs, by FFmpeg's names, that RTMP carries as they are. */
 const PASSED: ReadonlySet<string> = new Set(["h264", "hevc", "av1", "aac", "opus", "ac3", "eac3", "flac", "mp3"]);
-/** Units held back at the start until every track has shown its first time. */
-const OPENING_UNITS_MAX = 256;
 
-interface OpenTrack {
-  readonly streamIndex: number;
-  readonly reader: TrackReader;
+interface OpenTrack extends ReadTrack {
   readonly told: EncoderTrack;
-}
-
-interface PlacedUnit {
-  readonly track: number;
-  readonly unit: MediaUnit;
 }
 
 /** Demuxes a file and emits its tracks; ends at the end of the file, or goes on for ever when it loops. */
@@ -100,46 +92,9 @@ async function openAudio(stream: Stream, streamIndex: number): Promise<OpenTrack
 }
 
 /** Emits one pass over the file with times from `offsetMicros` on; gives the time at which the next pass begins. */
-async function emitFile(file: FormatContext, tracks: readonly OpenTrack[], offsetMicros: number): Promise<number> {
-  const packet = new Packet();
-  packet.alloc();
-  const opening: PlacedUnit[] = [];
-  const seen = new Set<number>();
-  let shiftMicros: number | undefined;
-  let endMicros = offsetMicros;
-  const flush = async (): Promise<void> => {
-    shiftMicros ??= offsetMicros - Math.min(...opening.map(({ unit }) => unit.dtsMicros));
-    for (const { track, unit } of opening.splice(0)) {
-      endMicros = Math.max(endMicros, unit.ptsMicros + shiftMicros);
-      await emit({
-        kind: "frame",
-        track,
-        keyframe: unit.keyframe,
-        dtsMicros: unit.dtsMicros + shiftMicros,
-        ptsOffsetMicros: unit.ptsMicros - unit.dtsMicros,
-        payload: unit.payload,
-      });
-    }
-  };
-  let lastDurationMicros = 0;
-  for (;;) {
-    const result = await file.readFrame(packet);
-    if (result === AVERROR_EOF) break;
-    FFmpegError.throwIfError(result, "read the file");
-    const track = tracks.findIndex((open) => open.streamIndex === packet.streamIndex);
-    const open = tracks[track];
-    if (open !== undefined) {
-      const base = file.streams[open.streamIndex]?.timeBase;
-      if (base !== undefined) lastDurationMicros = (Number(packet.duration) * base.num * 1e6) / base.den;
-      for (const unit of open.reader.read(packet)) {
-        opening.push({ track, unit });
-        seen.add(track);
-      }
-    }
-    packet.unref();
-    if (opening.length > 0 && (seen.size === tracks.length || opening.length >= OPENING_UNITS_MAX)) await flush();
-  }
-  for (const [track, open] of tracks.entries()) for (const unit of open.reader.drain()) opening.push({ track, unit });
-  if (opening.length > 0) await flush();
-  return endMicros > offsetMicros ? endMicros + lastDurationMicros : endMicros;
+function emitFile(file: FormatContext, tracks: readonly OpenTrack[], offsetMicros: number): Promise<number> {
+  return passOver(file, tracks, offsetMicros, ({ track, unit }) => {
+    const { keyframe, dtsMicros, payload } = unit;
+    return emit({ kind: "frame", track, keyframe, dtsMicros, ptsOffsetMicros: unit.ptsMicros - dtsMicros, payload });
+  });
 }

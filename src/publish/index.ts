@@ -7,12 +7,12 @@ import { type Observer, silentObserver } from "#observe/event.ts";
 import { parseRtmpUrl } from "#protocols/rtmp/rtmp-url.ts";
 import type { Clock } from "#time/clock.ts";
 import { systemClock } from "#time/system-clock.ts";
-import type { EncoderRecord, EncoderTrack } from "./encoder-wire.ts";
+import type { EncoderRecord, EncoderTrack } from "#codecs/encoder-wire.ts";
 import { Feed } from "./feed.ts";
 import { type PublishSource, settingsOf } from "./source.ts";
 import { SourceProcess } from "./source-process.ts";
 import { PublishTarget, type TargetStatus } from "./target.ts";
-import { TrackNormaliser } from "./track-normaliser.ts";
+import { TrackNormaliser } from "#codecs/track-normaliser.ts";
 
 /** URLs one publisher may push to. */
 export const PUBLISH_URLS_MAX = 2000;

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import type { FaultCode } from "#faults/codes.ts";
 import { FAULT_CODES } from "#faults/codes.ts";
 import { Fault } from "#faults/fault.ts";
-import { type EncoderRecord, EncoderRecordReader } from "./encoder-wire.ts";
+import { type EncoderRecord, EncoderRecordReader } from "#codecs/encoder-wire.ts";
 import type { EncoderSettings } from "./source.ts";
 
 const ENTRY = "./encoder-process.ts";

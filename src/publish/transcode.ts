@@ -12,7 +12,7 @@ import { AV_CHANNEL_LAYOUT_STEREO, AV_PIX_FMT_YUV420P, AV_SAMPLE_FMT_FLTP } from
 import { Fault } from "#faults/fault.ts";
 import { MICROS_PER_SECOND, type Rational } from "#time/ticks.ts";
 import { AAC_FRAME_SAMPLES, AudioEncoder, type EncodedAudio } from "./audio-encoder.ts";
-import { type MediaUnit, microsOf, NO_TIME, type TrackReader } from "./media-unit.ts";
+import { type MediaUnit, microsOf, NO_TIME, type TrackReader } from "#codecs/media-unit.ts";
 import { type EncodedPicture, VideoEncoder } from "./video-encoder.ts";
 
 const TRANSCODE_SAMPLE_RATE = 48_000;

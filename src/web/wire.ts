@@ -120,6 +120,22 @@ export interface AdminStream {
   readonly keys: readonly KeyInfo[];
   /** `null` while nothing is on air. */
   readonly health: StreamHealth | null;
+  /** Absent where the stream is not pulled. */
+  readonly pull?: PullHealth;
+}
+
+/** How a stream's pull stands. */
+export interface PullHealth {
+  /** `waiting`: before the next attempt; `ended`: its file is at its end. */
+  readonly state: "connecting" | "live" | "waiting" | "ended";
+  /** The source without its secrets. */
+  readonly place: string;
+  /** Milliseconds since the Unix epoch. */
+  readonly sinceMs: number;
+  /** Failures one after another. */
+  readonly failures: number;
+  /** The last failure; `null` before the first one. */
+  readonly lastProblem: { readonly code: string; readonly message: string; readonly hint: string | null } | null;
 }
 
 /** Where an encoder pushes to. */

@@ -44,6 +44,8 @@ export interface Platform extends AsyncDisposable {
 export interface PlatformOptions {
   /** Streams beside `main`, name → key. */
   readonly streams?: Readonly<Record<string, string>>;
+  /** Further entries of `streams` in the configuration file, each as YAML. */
+  readonly entries?: readonly string[];
   /** Lines added to the configuration file. */
   readonly config?: string;
   readonly flags?: readonly string[];
@@ -69,6 +71,7 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Plat
   const yaml = [
     "streams:",
     ...Object.entries(streams).map(([name, key]) => `  - { name: ${name}, key: ${key} }`),
+    ...(options.entries ?? []).map((entry) => `  - ${entry}`),
     `adminToken: ${adminToken}`,
     options.config ?? "",
   ].join("\n");

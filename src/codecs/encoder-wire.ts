@@ -1,5 +1,5 @@
 /**
- * What the encoder process writes to its standard output, each record behind its length.
+ * What a process that encodes or demuxes writes to its standard output, each record behind its length.
  *
  *     u32 length │ u8 kind │ body
  *     tracks  1    JSON: EncoderTrack[]
@@ -15,6 +15,9 @@ import { ProtocolError } from "#faults/fault.ts";
 
 /** Largest record in bytes: a key frame of 8K stays below. */
 export const ENCODER_RECORD_BYTES_MAX: number = 32 * 1024 * 1024;
+
+/** Tracks of a process at most. */
+const TRACKS_MAX = 32;
 
 /** A track the encoder process is going to send; its place in the list is its number in the records. */
 export interface EncoderTrack {
@@ -92,8 +95,8 @@ function parseRecord(bytes: Uint8Array): EncoderRecord {
         kind: "frame",
         track: reader.u8(),
         keyframe: reader.u8() === 1,
-        dtsMicros: reader.f64(),
-        ptsOffsetMicros: reader.f64(),
+        dtsMicros: finite(reader.f64()),
+        ptsOffsetMicros: finite(reader.f64()),
         payload: reader.bytes(reader.remaining),
       };
     case KIND.end:
@@ -105,6 +108,11 @@ function parseRecord(bytes: Uint8Array): EncoderRecord {
   }
 }
 
+function finite(micros: number): number {
+  if (Number.isFinite(micros)) return micros;
+  throw new ProtocolError("BYTES_INVALID", "a frame at no time");
+}
+
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -113,11 +121,20 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** Both ends are the same program: the shape is ours, only the outer form is checked. */
+function isTrack(value: unknown): value is EncoderTrack {
+  if (typeof value !== "object" || value === null) return false;
+  const { kind, codec, bitrate, ...numbers } = value as Readonly<Record<string, unknown>>;
+  const isNamed = (kind === "video" || kind === "audio") && typeof codec === "string" && typeof bitrate === "number";
+  return isNamed && Object.values(numbers).every((number) => typeof number === "number");
+}
+
+/** What the process reads may have taken it over: its words are checked like any others. */
 function parseTracks(text: string): EncoderTrack[] {
   const value = parseJson(text);
-  if (!Array.isArray(value)) throw new ProtocolError("BYTES_INVALID", "the encoder's tracks are not a list");
-  return value as EncoderTrack[];
+  if (!Array.isArray(value) || value.length > TRACKS_MAX || !value.every(isTrack)) {
+    throw new ProtocolError("BYTES_INVALID", "the encoder's tracks are no list of tracks");
+  }
+  return value;
 }
 
 function parseFault(text: string): EncoderRecord {

@@ -1,3 +1,4 @@
+import type { AVPacketSideDataType } from "node-av/constants";
 import { MICROS_PER_SECOND } from "#time/ticks.ts";
 
 /** A coded frame of a file on its way to the wire; times in microseconds of the file. */
@@ -24,6 +25,8 @@ export interface TimedPacket {
   readonly duration: bigint;
   readonly isKeyframe: boolean;
   readonly data: Uint8Array | null;
+  /** Bytes that come beside the data, such as new decoder configurations. */
+  getSideData(type: AVPacketSideDataType): Uint8Array | null;
 }
 
 /** FFmpeg's value for a time that is not known. */
