@@ -78,7 +78,15 @@ async function openPlatform(folder: string, around: { clock: SimulatedClock; obs
     secrets,
     checkpoints,
     expeller: router,
-    defaults: { latency: "lowest", segmentSeconds: 2, partMs: 500, graceSeconds: 60, ladder: "off" },
+    defaults: {
+      latency: "lowest",
+      segmentSeconds: 2,
+      partMs: 500,
+      graceSeconds: 60,
+      ladder: "off",
+      whenBusy: "backup",
+      switchBack: "sticky",
+    },
   });
   await catalogue.load();
   const targets = await openTargets(catalogue, { ...around, store, secrets });

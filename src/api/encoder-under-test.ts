@@ -37,7 +37,16 @@ export class EncoderUnderTest {
     const admitted = admission?.catalogue.authenticate(credentials);
     const { segmentSeconds = 2, partMs = 500, graceSeconds = 60 } = admitted?.settings ?? {};
     const sink = router.openSession(
-      { stream, segmentSeconds, partMs, graceSeconds, windowSeconds: 60, quickStart: true },
+      {
+        stream,
+        segmentSeconds,
+        partMs,
+        graceSeconds,
+        windowSeconds: 60,
+        quickStart: true,
+        whenBusy: "backup",
+        switchBack: "sticky",
+      },
       { ...credentials, protocol: "rtmp", app: "live", params: {}, encoder },
     );
     if (admitted !== undefined) admission?.catalogue.published(admitted);

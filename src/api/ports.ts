@@ -85,8 +85,10 @@ export interface LiveStatus {
   onChange(listener: () => void): () => void;
 }
 
-/** Ends what is on air. */
+/** Ends what is on air, or changes who is. */
 export interface BroadcastStopper {
+  /** Puts an encoder session on air at its next keyframe. @throws Fault `SESSION_UNKNOWN`. */
+  switchTo(stream: string, session: number): void;
   /** Ends the stream's broadcast now; its encoder's connection closes with `why`. Does nothing when it is not on air. */
   stop(stream: string, why: Fault): void;
 }

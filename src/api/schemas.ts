@@ -2,6 +2,7 @@ import { z } from "@hono/zod-openapi";
 import { OVERLAP_SECONDS_MAX } from "#control/catalogue.ts";
 import { LATENCIES, SETTING_BOUNDS } from "#control/stream-settings.ts";
 import { LADDER_ALLOWED, LADDER_CHARACTERS_MAX } from "#media/ladder.ts";
+import { BUSY_POLICIES, RETURN_POLICIES } from "#media/publish.ts";
 import type { AdminStream, EffectiveSettings, LiveStream, Problem } from "#web/wire.ts";
 
 /** Longest name a request may carry, characters; the catalogue is stricter. */
@@ -51,6 +52,12 @@ const health = z
     sinceMs: ms,
     sessions: z.array(
       z.object({
+        id: z.number().describe("names it while its broadcast lasts; for `switch`"),
+        role: z.enum(["primary", "backup"]),
+        state: z
+          .enum(["on-air", "merged", "standby"])
+          .describe("`merged`: it carries what the one on air carries, and both are used"),
+        silentMs: z.number().describe("since its last frame"),
         address: z.string(),
         protocol: z.string(),
         encoder: z.string().nullable(),
@@ -66,6 +73,7 @@ const health = z
       interpolated: z.number(),
       dropped: z.number(),
       reconnects: z.number(),
+      switches: z.number(),
     }),
     warnings: z.array(z.object({ code: z.string(), sentence: z.string(), fix: z.string() })),
     segments: z.number(),
@@ -82,6 +90,8 @@ const SETTING_TEXTS = {
   partMs: "part target, milliseconds; 0: no parts; overrides what `latency` says",
   graceSeconds: "how long a broadcast waits for its encoder to come back, seconds",
   ladder: `smaller pictures beside the source, made by this platform: ${LADDER_ALLOWED}; holds from the stream's next broadcast on`,
+  whenBusy: "an encoder that comes while another one publishes stands by, takes over or is turned away",
+  switchBack: "whether a backup stays on air when the primary encoder is back",
 } as const;
 const settingFields = {
   latency: z.enum(LATENCIES).describe(SETTING_TEXTS.latency),
@@ -89,6 +99,8 @@ const settingFields = {
   partMs: z.number().describe(SETTING_TEXTS.partMs),
   graceSeconds: z.number().describe(SETTING_TEXTS.graceSeconds),
   ladder: z.string().describe(SETTING_TEXTS.ladder),
+  whenBusy: z.enum(BUSY_POLICIES).describe(SETTING_TEXTS.whenBusy),
+  switchBack: z.enum(RETURN_POLICIES).describe(SETTING_TEXTS.switchBack),
 };
 const effectiveSettings = z.object(settingFields).openapi("EffectiveSettings");
 
@@ -123,6 +135,8 @@ const adminStream = z
         partMs: settingFields.partMs.exactOptional(),
         graceSeconds: settingFields.graceSeconds.exactOptional(),
         ladder: settingFields.ladder.exactOptional(),
+        whenBusy: settingFields.whenBusy.exactOptional(),
+        switchBack: settingFields.switchBack.exactOptional(),
       })
       .openapi({ description: "what the stream decides for itself", required: [] }),
     effectiveSettings: effectiveSettings.describe("what its next broadcast uses"),
@@ -177,6 +191,8 @@ const givenSettings = z.record(z.string(), z.unknown()).openapi("StreamSettings"
     },
     graceSeconds: { type: ["number", "null"], ...bounds("graceSeconds"), description: SETTING_TEXTS.graceSeconds },
     ladder: { type: ["string", "null"], maxLength: LADDER_CHARACTERS_MAX, description: SETTING_TEXTS.ladder },
+    whenBusy: { type: ["string", "null"], enum: [...BUSY_POLICIES, null], description: SETTING_TEXTS.whenBusy },
+    switchBack: { type: ["string", "null"], enum: [...RETURN_POLICIES, null], description: SETTING_TEXTS.switchBack },
   },
   additionalProperties: false,
   example: { latency: "low" },
@@ -239,3 +255,8 @@ export const keyParams: z.ZodObject<{ name: z.ZodString; id: z.ZodString }> = z.
 export const streamQuery: z.ZodObject<{ stream: z.ZodOptional<z.ZodString> }> = z.object({
   stream: z.string().max(NAME_CHARACTERS_MAX).optional().openapi({ description: "only this stream, on air or not" }),
 });
+
+/** Which encoder session is to be on air. */
+export const switchSchema: z.ZodType<{ session: number }> = z
+  .strictObject({ session: z.int().min(1).openapi({ description: "its id in the stream's health", example: 2 }) })
+  .openapi("Switch");

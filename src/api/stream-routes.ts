@@ -5,7 +5,7 @@ import type { AdminStream, IngestAnswer } from "#web/wire.ts";
 import { adminStream } from "./admin-stream.ts";
 import type { ApiEnvironment } from "./environment.ts";
 import type { BroadcastStopper, CatalogueEntry, LiveStatus, StreamCatalogue } from "./ports.ts";
-import { nameParams, newStreamSchema, schemas, streamChangeSchema } from "./schemas.ts";
+import { nameParams, newStreamSchema, schemas, streamChangeSchema, switchSchema } from "./schemas.ts";
 import { ADMIN_SECURITY as security, json, jsonBody, problems } from "./stream-answers.ts";
 
 const listRoute = createRoute({
@@ -93,6 +93,21 @@ const stopRoute = createRoute({
   },
 });
 
+const switchRoute = createRoute({
+  method: "post",
+  path: "/api/v1/streams/{name}/switch",
+  summary: "Puts another of the stream's encoders on air, at its next keyframe",
+  description: "It stays on air until it fails, or another one is chosen; the encoder before it stands by.",
+  security,
+  request: { params: nameParams, ...jsonBody(switchSchema, true) },
+  responses: {
+    200: json(schemas.stream, "the stream; `counters.switches` of its health grows when the picture is there"),
+    ...problems.invalid,
+    ...problems.unauthorized,
+    404: json(schemas.problem, "there is no such stream or session (`STREAM_UNKNOWN`, `SESSION_UNKNOWN`)"),
+  },
+});
+
 /** What {@link addStreamRoutes} needs. */
 export interface StreamRoutesOptions {
   readonly catalogue: StreamCatalogue;
@@ -137,6 +152,11 @@ export function addStreamRoutes(app: OpenAPIHono<ApiEnvironment>, options: Strea
   app.openapi(removeRoute, async (c) => {
     await catalogue.remove(c.req.valid("param").name);
     return c.body(null, 204);
+  });
+  app.openapi(switchRoute, (c) => {
+    const entry = existing(catalogue, c.req.valid("param").name);
+    broadcasts.switchTo(entry.name, c.req.valid("json").session);
+    return c.json(shown(entry), 200);
   });
   app.openapi(stopRoute, (c) => {
     const entry = existing(catalogue, c.req.valid("param").name);

@@ -24,7 +24,15 @@ describe("streams", () => {
       createdMs: clock.wallMs(),
       managedBy: "platform",
       settings: { latency: "low" },
-      effectiveSettings: { latency: "low", segmentSeconds: 2, partMs: 1000, graceSeconds: 60, ladder: "off" },
+      effectiveSettings: {
+        latency: "low",
+        segmentSeconds: 2,
+        partMs: 1000,
+        graceSeconds: 60,
+        ladder: "off",
+        whenBusy: "backup",
+        switchBack: "sticky",
+      },
       keys: [{ id: keyId, createdAtMs: clock.wallMs() }],
       health: null,
     });
@@ -79,7 +87,8 @@ describe("streams", () => {
     const changed = await change({ settings: { latency: null, partMs: 250 } });
     expect(changed.title).toBe("Monday");
     expect(changed.settings).toEqual({ partMs: 250, graceSeconds: 5 });
-    const platform = { latency: "lowest", segmentSeconds: 2, ladder: "off" } as const;
+    const busy = { whenBusy: "backup", switchBack: "sticky" } as const;
+    const platform = { latency: "lowest", segmentSeconds: 2, ladder: "off", ...busy } as const;
     expect(changed.effectiveSettings).toEqual({ ...platform, partMs: 250, graceSeconds: 5 });
     expect(await streamOf(await made.askAdmin(`${STREAMS}/main`))).toEqual(changed);
     expect((await change({ title: "" })).title).toBe("");
@@ -378,7 +387,7 @@ describe("what fails inside", () => {
     const stop = (): never => {
       throw new Error("secret detail");
     };
-    await using made = await makeApi({ broadcasts: { stop } });
+    await using made = await makeApi({ broadcasts: { stop, switchTo: stop } });
     await made.add({ name: "main" });
     const answer = await made.askAdmin(`${STREAMS}/main/stop`, { method: "POST" });
     const text = await answer.text();
@@ -422,6 +431,7 @@ describe("the OpenAPI document", () => {
       "post /api/v1/streams",
       "post /api/v1/streams/{name}/rotate-key",
       "post /api/v1/streams/{name}/stop",
+      "post /api/v1/streams/{name}/switch",
       "post /api/v1/streams/{name}/targets",
     ]);
     for (const { path, operation } of operations) {

@@ -19,6 +19,8 @@ const defaults: EffectiveSettings = {
   partMs: 500,
   graceSeconds: 60,
   ladder: "off",
+  whenBusy: "backup",
+  switchBack: "sticky",
 };
 const root = mkdtempSync(join(tmpdir(), "grandstand-control-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -127,6 +129,8 @@ describe("admitting an encoder", () => {
       partMs: 1000,
       graceSeconds: 60,
       ladder: "off",
+      whenBusy: "backup",
+      switchBack: "sticky",
     });
   });
 
@@ -262,7 +266,15 @@ describe("streams", () => {
     using again = await start();
     const stream = again.catalogue.get("final");
     expect(stream?.title).toBe("Cup final");
-    const settings = { latency: "normal", segmentSeconds: 4, partMs: 0, graceSeconds: 60, ladder: "720,480:900k" };
+    const settings = {
+      latency: "normal",
+      segmentSeconds: 4,
+      partMs: 0,
+      graceSeconds: 60,
+      ladder: "720,480:900k",
+      whenBusy: "backup",
+      switchBack: "sticky",
+    };
     expect(stream?.effective).toEqual(settings as EffectiveSettings);
     expect(again.catalogue.effectiveOf("final")).toEqual(settings as EffectiveSettings);
     expect(again.catalogue.effectiveOf("main")).toEqual(defaults);
@@ -340,25 +352,39 @@ describe("names, keys and settings", () => {
   });
 
   test("settings are read or refused with key, value and what is allowed", async () => {
-    expect(parseStreamSettings({ latency: "low", partMs: 0, graceSeconds: 5, ladder: "default" })).toEqual({
+    expect(
+      parseStreamSettings({
+        latency: "low",
+        partMs: 0,
+        graceSeconds: 5,
+        ladder: "default",
+        whenBusy: "backup",
+        switchBack: "sticky",
+      }),
+    ).toEqual({
       latency: "low",
       partMs: 0,
       graceSeconds: 5,
       ladder: "default",
+      whenBusy: "backup",
+      switchBack: "sticky",
     });
     expect(parseStreamSettings({ ladder: null, latency: null })).toEqual({});
     const messages: [Record<string, unknown>, string][] = [
       [{ latency: "fast" }, 'latency = "fast" is not allowed: one of lowest, low, normal'],
       [{ partMs: 5 }, "partMs = 5 is not allowed: a number from 100 to 2000, or 0"],
       [{ segmentSeconds: "2" }, 'segmentSeconds = "2" is not allowed: a number from 1 to 10'],
-      [{ speed: 1 }, "speed = 1 is not allowed: there is only latency, segmentSeconds, partMs, graceSeconds, ladder"],
+      [
+        { speed: 1 },
+        "speed = 1 is not allowed: there is only latency, segmentSeconds, partMs, graceSeconds, ladder, whenBusy, switchBack",
+      ],
       [
         { ladder: "720:x" },
         'ladder = "720:x" is not allowed: off, default, or up to 8 heights with or without bitrates, such as 720:2500k,480,360:700k',
       ],
       [
         { toString: 1 },
-        "toString = 1 is not allowed: there is only latency, segmentSeconds, partMs, graceSeconds, ladder",
+        "toString = 1 is not allowed: there is only latency, segmentSeconds, partMs, graceSeconds, ladder, whenBusy, switchBack",
       ],
     ];
     for (const [values, message] of messages) {

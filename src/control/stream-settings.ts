@@ -1,4 +1,5 @@
 import { Fault } from "#faults/fault.ts";
+import { BUSY_POLICIES, type BusyPolicy, RETURN_POLICIES, type ReturnPolicy } from "#media/publish.ts";
 import { LADDER_ALLOWED, parseLadder } from "#media/ladder.ts";
 
 /** How close to live: `lowest` 500 ms parts, `low` 1 s parts, `normal` no parts. */
@@ -15,6 +16,10 @@ export interface StreamSettings {
   readonly graceSeconds?: number;
   /** Smaller pictures beside the source, as {@link parseLadder} reads them. */
   readonly ladder?: string;
+  /** What becomes of an encoder that comes while another one is connected. */
+  readonly whenBusy?: BusyPolicy;
+  /** Whether a primary encoder that is back goes on air again. */
+  readonly switchBack?: ReturnPolicy;
 }
 
 /** Every setting with its value, as a broadcast uses it. */
@@ -28,6 +33,10 @@ export interface EffectiveSettings {
   readonly graceSeconds: number;
   /** Smaller pictures beside the source, as {@link parseLadder} reads them. */
   readonly ladder: string;
+  /** What becomes of an encoder that comes while another one is connected. */
+  readonly whenBusy: BusyPolicy;
+  /** Whether a primary encoder that is back goes on air again. */
+  readonly switchBack: ReturnPolicy;
 }
 
 /** Bounds of the numeric settings, inclusive. */
@@ -48,6 +57,8 @@ export function effectiveSettings(platform: EffectiveSettings, own: StreamSettin
     partMs: own.partMs ?? (own.latency === undefined ? platform.partMs : PART_MS[own.latency]),
     graceSeconds: own.graceSeconds ?? platform.graceSeconds,
     ladder: own.ladder ?? platform.ladder,
+    whenBusy: own.whenBusy ?? platform.whenBusy,
+    switchBack: own.switchBack ?? platform.switchBack,
   };
 }
 
@@ -72,9 +83,9 @@ function numberOf(
   return isInside ? value : refuse(key, value, `a number from ${min} to ${max}${zero ? ", or 0" : ""}`);
 }
 
-function latencyOf(value: unknown): Latency | undefined {
+function choiceOf<Choice extends string>(key: string, value: unknown, choices: readonly Choice[]): Choice | undefined {
   if (value === undefined || value === null) return undefined;
-  return LATENCIES.find((known) => known === value) ?? refuse("latency", value, `one of ${LATENCIES.join(", ")}`);
+  return choices.find((known) => known === value) ?? refuse(key, value, `one of ${choices.join(", ")}`);
 }
 
 function ladderOf(value: unknown): string | undefined {
@@ -84,23 +95,33 @@ function ladderOf(value: unknown): string | undefined {
 }
 
 /** Names of all settings. */
-const SETTING_NAMES: readonly string[] = ["latency", ...Object.keys(SETTING_BOUNDS), "ladder"];
+const SETTING_NAMES: readonly string[] = [
+  "latency",
+  ...Object.keys(SETTING_BOUNDS),
+  "ladder",
+  "whenBusy",
+  "switchBack",
+];
 
 /** Reads settings that came from outside. @throws Fault `CONFIG_INVALID` naming key, value and what is allowed. */
 export function parseStreamSettings(values: Readonly<Record<string, unknown>>): StreamSettings {
   for (const key of Object.keys(values)) {
     if (!SETTING_NAMES.includes(key)) refuse(key, values[key], `there is only ${SETTING_NAMES.join(", ")}`);
   }
-  const latency = latencyOf(values["latency"]);
+  const latency = choiceOf("latency", values["latency"], LATENCIES);
   const segmentSeconds = numberOf(values, "segmentSeconds", false);
   const partMs = numberOf(values, "partMs", true);
   const graceSeconds = numberOf(values, "graceSeconds", false);
   const ladder = ladderOf(values["ladder"]);
+  const whenBusy = choiceOf("whenBusy", values["whenBusy"], BUSY_POLICIES);
+  const switchBack = choiceOf("switchBack", values["switchBack"], RETURN_POLICIES);
   return {
     ...(latency === undefined ? {} : { latency }),
     ...(segmentSeconds === undefined ? {} : { segmentSeconds }),
     ...(partMs === undefined ? {} : { partMs }),
     ...(graceSeconds === undefined ? {} : { graceSeconds }),
     ...(ladder === undefined ? {} : { ladder }),
+    ...(whenBusy === undefined ? {} : { whenBusy }),
+    ...(switchBack === undefined ? {} : { switchBack }),
   };
 }

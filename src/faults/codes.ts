@@ -14,6 +14,7 @@ export const FAULT_CODES = {
   STREAM_NAME_INVALID: "a stream name has characters that are not allowed",
   KEY_REFUSED: "the stream key is unknown, revoked or belongs to another stream",
   STREAM_BUSY: "another encoder is publishing to this stream",
+  SESSION_UNKNOWN: "the stream has no encoder session of this id",
   UNAUTHORIZED: "the request lacks a valid token",
   TLS_UNUSABLE: "the certificate or private key cannot be used",
   LIMIT_REACHED: "a configured limit was reached",

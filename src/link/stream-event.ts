@@ -5,7 +5,7 @@ import type { EndReason } from "./record.ts";
  * What happens to a stream, told within the platform and, through hooks, outside it.
  *
  *   publish-requested ─▶ live ─▶ (interrupted ─▶ resumed)* ─▶ ended
- *                          └─▶ (slate | switched)*
+ *                          └─▶ (slate | switched)*, also between the two
  *
  * A refused publication ends with the first; a publication that joins a broadcast on air gives no second `live`.
  */
@@ -20,6 +20,7 @@ export const STREAM_EVENT_TYPES = [
   "stream.live",
   "stream.interrupted",
   "stream.resumed",
+  "stream.switched",
   "stream.ended",
 ] as const;
 
@@ -72,13 +73,16 @@ interface ResumedEvent extends OfBroadcast, Source {
   readonly interruptedMs: number;
 }
 
+/** Why another encoder is on air: the one before is gone, is silent, sends nothing that can be decoded, or is well and another is wanted. */
+export type SwitchReason = SessionEnd | "silent" | "undecodable" | "primary-is-back" | "by-hand" | "replaced";
+
 /** Another encoder's picture is on air. */
 interface SwitchedEvent extends OfBroadcast {
   readonly type: "stream.switched";
   /** Remote addresses of the encoders. */
   readonly fromAddress: string;
   readonly toAddress: string;
-  readonly why: "silent" | "undecodable" | "primary-is-back" | "by-hand";
+  readonly why: SwitchReason;
 }
 
 /** The prepared picture is on air in place of an encoder's. */

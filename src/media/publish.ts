@@ -4,6 +4,19 @@ import type { TrackConfig } from "./track.ts";
 /** How an encoder came in; `pull`: this platform fetched it. */
 export type PublishProtocol = "rtmp" | "rtmps" | "pull";
 
+/** Whether an encoder is meant to be on air, or to step in for another. */
+export type SessionRole = "primary" | "backup";
+
+/** What happens to an encoder that comes while another one is connected: it stands by, it takes over, or it is refused. */
+export const BUSY_POLICIES = ["backup", "replace", "refuse"] as const;
+/** One of {@link BUSY_POLICIES}. */
+export type BusyPolicy = (typeof BUSY_POLICIES)[number];
+
+/** Whether a backup encoder stays on air when the primary one is back, or makes room for it. */
+export const RETURN_POLICIES = ["sticky", "prefer-primary"] as const;
+/** One of {@link RETURN_POLICIES}. */
+export type ReturnPolicy = (typeof RETURN_POLICIES)[number];
+
 /** What an encoder asks for, before anything of it is trusted. */
 export interface PublishRequest {
   readonly protocol: PublishProtocol;

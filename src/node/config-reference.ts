@@ -6,7 +6,10 @@ import { configSchema } from "./config-schema.ts";
 const GROUPS: readonly { readonly title: string; readonly names: readonly string[] }[] = [
   { title: "Listening", names: ["host", "httpPort", "rtmpPort", "publicUrl"] },
   { title: "TLS", names: ["tls"] },
-  { title: "Media", names: ["latency", "segmentSeconds", "partMs", "windowSeconds", "graceSeconds"] },
+  {
+    title: "Media",
+    names: ["latency", "segmentSeconds", "partMs", "windowSeconds", "graceSeconds", "whenBusy", "switchBack"],
+  },
   { title: "Ladder", names: ["transcode"] },
   { title: "Data and access", names: ["dataDir", "adminToken", "streams"] },
   { title: "Pull", names: ["pullPrivate"] },

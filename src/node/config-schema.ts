@@ -6,6 +6,7 @@ import { isStreamName, STREAM_NAME_ALLOWED } from "#control/stream-name.ts";
 import { LATENCIES, type Latency, SETTING_BOUNDS } from "#control/stream-settings.ts";
 import { HOOKS_MAX, type HookSettings } from "#hooks/hook-settings.ts";
 import { SECRET_ALLOWED, secretBytes } from "#hooks/signature.ts";
+import { BUSY_POLICIES, type BusyPolicy, RETURN_POLICIES, type ReturnPolicy } from "#media/publish.ts";
 import { STREAM_EVENT_TYPES } from "#link/stream-event.ts";
 import { LADDER_ALLOWED, parseLadder } from "#media/ladder.ts";
 import { parsePullSource, PULL_ALLOWED } from "#media/pull-source.ts";
@@ -142,6 +143,14 @@ const graceSeconds = decimal({
   description: "How long a broadcast waits for its encoder to come back, in seconds, before it is over.",
   placeholder: "S",
 });
+const whenBusy = choice(BUSY_POLICIES, {
+  description:
+    "An encoder that comes while another one publishes the stream: `backup` stands by and steps in, `replace` takes over, `refuse` is turned away.",
+});
+const switchBack = choice(RETURN_POLICIES, {
+  description:
+    "When the primary encoder is back while a backup is on air: `sticky` leaves the backup there, `prefer-primary` returns after ten steady seconds.",
+});
 
 const stream = z.strictObject({
   name: text({ description: "Name in the watch page's address.", allowed: STREAM_NAME_ALLOWED, matches: isStreamName }),
@@ -163,6 +172,8 @@ const stream = z.strictObject({
     isSecret: true,
   }).optional(),
   pullLoop: onOff({ description: "A file of `pull` begins again at its end." }).optional(),
+  whenBusy: whenBusy.optional(),
+  switchBack: switchBack.optional(),
 });
 
 const hookEvents = {
@@ -249,6 +260,8 @@ const root = z.strictObject({
   pullPrivate: onOff({
     description: "Streams may be fetched from inside this network: private and local addresses, and RTSP.",
   }).default(false),
+  whenBusy: whenBusy.default("backup"),
+  switchBack: switchBack.default("sticky"),
   transcode: transcode.prefault({}),
   limits: limits.prefault({}),
   site: site.prefault({}),
@@ -289,6 +302,8 @@ export interface DeclaredStreamConfig {
   readonly ladder?: string | undefined;
   readonly pull?: string | undefined;
   readonly pullLoop?: boolean | undefined;
+  readonly whenBusy?: BusyPolicy | undefined;
+  readonly switchBack?: ReturnPolicy | undefined;
 }
 
 /** The configuration as every part of the program takes it: complete and valid. What each key means stands in its schema. */
@@ -314,6 +329,8 @@ export interface Config {
   readonly windowSeconds: number;
   readonly graceSeconds: number;
   readonly pullPrivate: boolean;
+  readonly whenBusy: BusyPolicy;
+  readonly switchBack: ReturnPolicy;
   readonly transcode: {
     readonly ladder: string;
     readonly profile: "realtime" | "balanced" | "quality";

@@ -72,7 +72,15 @@ streams:
 `;
     const config = load({ yaml });
     const platform = platformSettings(config);
-    expect(platform).toEqual({ latency: "low", segmentSeconds: 2, partMs: 1000, graceSeconds: 60, ladder: "default" });
+    expect(platform).toEqual({
+      latency: "low",
+      segmentSeconds: 2,
+      partMs: 1000,
+      graceSeconds: 60,
+      ladder: "default",
+      whenBusy: "backup",
+      switchBack: "sticky",
+    });
     expect(declaredStreams(config).map(({ settings }) => settings)).toEqual([
       {},
       { ladder: "off" },
@@ -281,7 +289,7 @@ describe("messages, word for word", () => {
         yaml: `hooks: [{ url: 'http://a.example', secret: ${HOOK_SECRET}, events: [stream.lives], onFailure: maybe, timeoutMs: 1, evnts: [] }]`,
       },
       [
-        'hooks[0].events = ["stream.lives"] (./grandstand.yaml): must be a list of stream.publish-requested, stream.live, stream.interrupted, stream.resumed, stream.ended',
+        'hooks[0].events = ["stream.lives"] (./grandstand.yaml): must be a list of stream.publish-requested, stream.live, stream.interrupted, stream.resumed, stream.switched, stream.ended',
         "hooks[0].timeoutMs = 1 (./grandstand.yaml): must be a whole number from 100 to 10000",
         'hooks[0].onFailure = "maybe" (./grandstand.yaml): must be one of refuse, allow',
         "hooks[0].evnts (./grandstand.yaml): there is no such key; did you mean events?",

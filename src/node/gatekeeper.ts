@@ -28,11 +28,11 @@ function checkRoom(config: Config, router: Router, stream: string, address: stri
 }
 
 function broadcastOf(config: Config, stream: string, settings: EffectiveSettings): BroadcastSettings {
-  const { segmentSeconds, partMs, graceSeconds, ladder } = settings;
+  const { segmentSeconds, partMs, graceSeconds, ladder, whenBusy, switchBack } = settings;
   const { windowSeconds } = config;
   // Rungs begin every segment with a keyframe, and so should what stands beside them.
   const quickStart = ladder === "off";
-  return { stream, segmentSeconds, partMs, graceSeconds, windowSeconds, quickStart };
+  return { stream, segmentSeconds, partMs, graceSeconds, windowSeconds, quickStart, whenBusy, switchBack };
 }
 
 /** Joins the catalogue and the hooks, which know who may publish, with the gate, which takes the frames. */

@@ -6,20 +6,23 @@ import type { Config } from "./config-schema.ts";
 
 /** The settings that streams have unless they decide for themselves. */
 export function platformSettings(config: Config): EffectiveSettings {
-  const { latency, segmentSeconds, graceSeconds, transcode } = config;
+  const { latency, segmentSeconds, graceSeconds, transcode, whenBusy, switchBack } = config;
   const partMs = config.partMs ?? partMsOf(latency);
-  return { latency, segmentSeconds, partMs, graceSeconds, ladder: transcode.ladder };
+  return { latency, segmentSeconds, partMs, graceSeconds, ladder: transcode.ladder, whenBusy, switchBack };
 }
 
 /** The streams of the configuration file as the catalogue takes them. */
 export function declaredStreams(config: Config): DeclaredStream[] {
-  return config.streams.map(({ name, key, title, latency, segmentSeconds, partMs, graceSeconds, ladder }) => {
+  return config.streams.map((stream) => {
+    const { name, key, title, latency, segmentSeconds, partMs, graceSeconds, ladder, whenBusy, switchBack } = stream;
     const settings: StreamSettings = {
       ...(latency === undefined ? {} : { latency }),
       ...(segmentSeconds === undefined ? {} : { segmentSeconds }),
       ...(partMs === undefined ? {} : { partMs }),
       ...(graceSeconds === undefined ? {} : { graceSeconds }),
       ...(ladder === undefined ? {} : { ladder }),
+      ...(whenBusy === undefined ? {} : { whenBusy }),
+      ...(switchBack === undefined ? {} : { switchBack }),
     };
     return { name, key, title, settings };
   });

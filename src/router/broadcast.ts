@@ -1,25 +1,27 @@
 /**
  * One broadcast: a time on air that outlives its encoder sessions.
  *
- *   waiting ─first keyframe─▶ on air ─encoder gone─▶ interrupted ─comes back─▶ on air
- *                                                        └─grace over─▶ ended
+ *   waiting ─first keyframe─▶ on air ─every encoder gone─▶ interrupted ─one comes back─▶ on air
+ *                              └─another is better: switch ─▶ on air    └─grace over─▶ ended
+ *
+ * One session is on air, the others stand by; the {@link Lineup} knows when they change places.
  */
 import { Fault } from "#faults/fault.ts";
 import { LiveBroadcast } from "#link/live-broadcast.ts";
 import type { EndReason } from "#link/record.ts";
 import type { BroadcastEvent } from "#link/stream-event.ts";
-import { trackHealth, TrackMeter } from "#link/track-health.ts";
+import { TrackMeter } from "#link/track-health.ts";
 import type { RawFrame, RawTrack } from "#media/frame.ts";
 import type { EncoderMetadata, PublishRequest, PublishSink, SessionEnd } from "#media/publish.ts";
 import type { TrackConfig } from "#media/track.ts";
 import type { GateCheckpoint } from "#timeline/checkpoint.ts";
 import { Gate } from "#timeline/gate.ts";
-import { type BroadcastHealth, KeyframeMeter, warningsOf } from "./health.ts";
+import type { EncoderSession } from "./encoder-session.ts";
+import { type BroadcastHealth, broadcastHealth, KeyframeMeter, sessionHealth } from "./health.ts";
 import { LifeEvents } from "./life-events.ts";
+import { type Air, Lineup, type Switch } from "./lineup.ts";
 import type { BroadcastSettings, RouterPorts } from "./ports.ts";
 
-/** Silence after which another encoder may take a stream over, milliseconds. */
-const TAKE_OVER_AFTER_MS = 2000;
 /** How often a subscriber is told that the broadcast lives, milliseconds. */
 const HEAD_EVERY_MS = 250;
 
@@ -30,14 +32,6 @@ export interface BroadcastEvents {
   changed(): void;
   happened(event: BroadcastEvent): void;
   ended(): void;
-}
-
-interface Session {
-  readonly request: PublishRequest;
-  readonly expelled: AbortController;
-  readonly connectedMs: number;
-  readonly meter: TrackMeter;
-  arrivedMs: number;
 }
 
 /** Options of {@link Broadcast}. */
@@ -61,8 +55,9 @@ export class Broadcast {
   readonly #meters = new Map<number, TrackMeter>();
   readonly #keyframes = new KeyframeMeter();
   readonly #life: LifeEvents;
-  #session: Session | undefined;
-  #sessionCount = 0;
+  readonly #lineup: Lineup;
+  /** Since when the gate has been holding a picture. */
+  #heldSinceMs: number | undefined;
   #graceEndsMs = Number.POSITIVE_INFINITY;
   #meteredMs: number;
   /** When the last frame came in. */
@@ -102,6 +97,7 @@ export class Broadcast {
         },
       },
     });
+    this.#lineup = new Lineup({ settings, ports, air: this.#air() });
   }
 
   /** The stream's last checkpoint; one that is older than the grace belongs to a broadcast that is over. */
@@ -113,42 +109,16 @@ export class Broadcast {
     return ageMs > this.#settings.graceSeconds * 1000 ? { ...checkpoint, ended: true } : checkpoint;
   }
 
-  /** Lets an encoder in. @throws Fault `STREAM_BUSY` while another one delivers. */
+  /** Lets an encoder in. @throws Fault `STREAM_BUSY` where the stream takes one at a time and another one delivers. */
   open(request: PublishRequest): PublishSink {
-    const { clock, observer } = this.#ports;
-    const nowMs = clock.nowMs();
-    const current = this.#session;
-    if (current !== undefined) {
-      if (nowMs - current.arrivedMs < TAKE_OVER_AFTER_MS) {
-        throw new Fault("STREAM_BUSY", `${this.stream} is being published from ${current.request.address}`, {
-          peer: request.address,
-          hint: "Stop the other encoder first; a silent one is replaced after two seconds.",
-        });
-      }
-      this.#close(current, "lost", nowMs);
-      current.expelled.abort(
-        new Fault("STREAM_BUSY", `another encoder took over after ${TAKE_OVER_AFTER_MS} ms of silence`),
-      );
-    }
-    const session: Session = {
-      request,
-      expelled: new AbortController(),
-      connectedMs: clock.wallMs(),
-      meter: new TrackMeter(),
-      arrivedMs: nowMs,
-    };
-    this.#session = session;
-    this.#sessionCount++;
+    const session = this.#lineup.open(request);
     this.#graceEndsMs = Number.POSITIVE_INFINITY;
-    this.#keyframes.interrupt();
-    this.#gate.openSession(nowMs);
-    observer.event("info", "session.opened", {
-      stream: this.stream,
-      address: request.address,
-      protocol: request.protocol,
-      encoder: request.encoder,
-    });
     return this.#sink(session);
+  }
+
+  /** Puts a session on air at its next keyframe. @throws Fault `SESSION_UNKNOWN`. */
+  switchTo(id: number): void {
+    this.#lineup.switchTo(id);
   }
 
   /** Called four times a second and more. */
@@ -156,6 +126,8 @@ export class Broadcast {
     if (this.#ended) return;
     const { clock } = this.#ports;
     this.#gate.tick(nowMs, clock.wallMs());
+    this.#heldSinceMs = this.#gate.holding ? (this.#heldSinceMs ?? nowMs) : undefined;
+    this.#lineup.tick(nowMs);
     this.#updateState(nowMs);
     if (nowMs - this.#headMs >= HEAD_EVERY_MS) {
       this.#headMs = nowMs;
@@ -166,7 +138,7 @@ export class Broadcast {
     if (seconds >= 1) {
       this.#meteredMs = nowMs;
       for (const meter of this.#meters.values()) meter.close(seconds);
-      this.#session?.meter.close(seconds);
+      for (const { meter } of this.#lineup.sessions) meter.close(seconds);
     }
     if (nowMs >= this.#graceEndsMs) this.end("grace-over");
   }
@@ -176,15 +148,13 @@ export class Broadcast {
     if (this.#ended) return;
     this.#ended = true;
     const nowMs = this.#ports.clock.nowMs();
-    const session = this.#session;
-    this.#session = undefined;
     try {
       this.#gate.end(why, nowMs);
     } catch (error) {
       this.#tellFailure(error);
       this.live?.publish({ type: "end", why });
     }
-    session?.expelled.abort(fault ?? new Fault("CONNECTION_LOST", `the broadcast ended (${why})`));
+    this.#lineup.close(fault ?? new Fault("CONNECTION_LOST", `the broadcast ended (${why})`));
     this.#ports.observer.event("info", "broadcast.ended", { stream: this.stream, why });
     this.#life.ended(why, this.#ports.clock.wallMs() - this.#gate.timeline.startedWallMs);
     this.#events.ended();
@@ -202,57 +172,28 @@ export class Broadcast {
     this.#ports.observer.event("error", "broadcast.failed", { stream: this.stream, error: text });
   }
 
-  /** Throws the encoder out; the broadcast waits for another one. */
+  /** Throws the encoders out; the broadcast waits for another one. */
   expel(fault: Fault): void {
-    const session = this.#session;
-    if (session === undefined) return;
-    this.#end(session, "refused", this.#ports.clock.nowMs());
-    session.expelled.abort(fault);
+    const nowMs = this.#ports.clock.nowMs();
+    if (this.#lineup.sessions.length === 0) return;
+    this.#lineup.expel(fault, nowMs);
+    this.#awaitEncoder(nowMs);
   }
 
   /** How it is doing. */
   get health(): BroadcastHealth {
-    const { timeline, counters } = this.#gate;
-    const session = this.#session;
-    const encoder = session?.request.encoder ?? textOf(this.#gate.encoderMetadata?.["encoder"]) ?? null;
-    const sessions =
-      session === undefined
-        ? []
-        : [
-            {
-              address: session.request.address,
-              protocol: session.request.protocol,
-              encoder: textOf(this.#gate.encoderMetadata?.["encoder"]) ?? encoder,
-              connectedMs: session.connectedMs,
-              bitrate: session.meter.bitrate,
-            },
-          ];
-    const leader = timeline.leader;
-    return {
+    const lineup = this.#lineup;
+    return broadcastHealth({
       state: this.#state,
-      sinceMs: timeline.startedWallMs,
-      sessions,
-      tracks: timeline.lanes.map(({ track, raw, video }) => trackHealth(track, this.#meter(raw), video?.lockedRate)),
-      keyframeIntervalMs: this.#keyframes.interval,
-      counters: {
-        framesIn: counters.framesIn,
-        clamped: counters.clamped,
-        interpolated: counters.interpolated,
-        dropped: counters.dropped,
-        reconnects: Math.max(0, this.#sessionCount - 1),
-      },
-      warnings: warningsOf({
-        interval: this.#keyframes.interval,
-        frameRateLocked: leader?.video?.lockedRate !== undefined,
-        hasVideo: leader?.video !== undefined,
-        frames: leader?.frameCount ?? 0,
-        dependentCuts: counters.dependentCuts,
-        jumps: counters.jumps,
-        lags: this.live?.lags ?? 0,
-        encoder,
-      }),
-      segments: counters.cuts,
-    };
+      gate: this.#gate,
+      sessions: lineup.health(this.#ports.clock.nowMs()),
+      encoder: lineup.onAir?.request.encoder,
+      meter: (raw) => this.#meter(raw),
+      interval: this.#keyframes.interval,
+      reconnects: lineup.reconnects,
+      switches: lineup.switches,
+      lags: this.live?.lags ?? 0,
+    });
   }
 
   #meter(raw: RawTrack): TrackMeter {
@@ -266,59 +207,89 @@ export class Broadcast {
     return meter;
   }
 
-  #sink(session: Session): PublishSink {
-    const isCurrent = (): boolean => this.#session === session;
-    const { clock } = this.#ports;
+  #sink(session: EncoderSession): PublishSink {
+    const lineup = this.#lineup;
     return {
       stream: this.stream,
       expelled: session.expelled.signal,
       configure: (track: RawTrack, config: TrackConfig, nowMs: number) => {
-        if (isCurrent()) this.#gate.configure(track, config, nowMs);
+        session.configure(track, config);
+        if (lineup.onAir === session) this.#gate.configure(track, config, nowMs);
       },
       frame: (frame: RawFrame, nowMs: number) => {
-        if (!isCurrent()) return;
-        session.arrivedMs = nowMs;
-        this.#arrivedMs = nowMs;
-        session.meter.add(frame.payload.byteLength);
-        this.#meter(frame.track).add(frame.payload.byteLength);
-        if (frame.keyframe && frame.track.kind === "video" && frame.track.number === 0)
-          this.#keyframes.keyframe(frame.dts);
+        if (!lineup.sessions.includes(session)) return;
+        const heldMs = this.#heldSinceMs === undefined ? 0 : nowMs - this.#heldSinceMs;
         try {
-          this.#gate.frame(frame, nowMs, clock.wallMs());
+          lineup.take(session, frame, { nowMs, heldMs });
         } catch (error) {
           this.fail(error);
-          return;
         }
-        if (this.#state !== "live") this.#updateState(nowMs);
       },
       metadata: (values: EncoderMetadata) => {
-        if (isCurrent()) this.#gate.describe(values);
+        session.metadata = values;
+        if (lineup.onAir === session) this.#gate.describe(values);
       },
       end: (why: SessionEnd, nowMs: number) => {
-        if (isCurrent()) this.#end(session, why, nowMs);
+        if (!lineup.sessions.includes(session)) return;
+        lineup.end(session, why, nowMs);
+        this.#awaitEncoder(nowMs);
       },
     };
   }
 
-  #end(session: Session, why: SessionEnd, nowMs: number): void {
-    this.#close(session, why, nowMs);
-    if (!this.#gate.started) this.end("stopped");
+  /** What the lineup does with the gate. */
+  #air(): Air {
+    const gate = this.#gate;
+    return {
+      begin: (session, nowMs) => {
+        this.#keyframes.interrupt();
+        this.#heldSinceMs = undefined;
+        gate.openSession(nowMs);
+        if (session.metadata !== undefined) gate.describe(session.metadata);
+        for (const { raw, config } of session.configs.values()) gate.configure(raw, config, nowMs);
+      },
+      feed: (frame, arrivedMs) => this.#feed(frame, arrivedMs),
+      leave: (why, nowMs) => {
+        gate.closeSession(nowMs);
+        this.#updateState(nowMs, why);
+      },
+      aheadMs: (nowMs) => gate.aheadMs(nowMs),
+      get begun() {
+        return gate.begun;
+      },
+      get started() {
+        return gate.started;
+      },
+      switched: (change) => this.#tellSwitch(change),
+    };
   }
 
-  #close(session: Session, why: SessionEnd, nowMs: number): void {
-    this.#session = undefined;
-    this.#gate.closeSession(nowMs);
-    this.#graceEndsMs = nowMs + this.#settings.graceSeconds * 1000;
-    this.#ports.observer.event("info", "session.closed", {
-      stream: this.stream,
-      address: session.request.address,
-      why,
-    });
-    this.#updateState(nowMs, why);
+  /** Gives a frame of the session on air to the gate. */
+  #feed(frame: RawFrame, arrivedMs: number): void {
+    this.#arrivedMs = Math.max(this.#arrivedMs, arrivedMs);
+    this.#meter(frame.track).add(frame.payload.byteLength);
+    if (frame.keyframe && frame.track.kind === "video" && frame.track.number === 0) this.#keyframes.keyframe(frame.dts);
+    this.#gate.frame(frame, arrivedMs, this.#ports.clock.wallMs());
+    if (this.#state !== "live") this.#updateState(arrivedMs);
+  }
+
+  #tellSwitch({ from, to, why }: Switch): void {
+    const fields = { from: from.id, to: to.id, fromAddress: from.request.address, toAddress: to.request.address, why };
+    const text = "another encoder is on air";
+    this.#ports.observer.event("warn", "stream.switched", { stream: this.stream, ...fields }, text);
+    this.#life.switched(from.request, to.request, why);
+    this.#events.changed();
+  }
+
+  /** With nobody connected a broadcast waits as long as the grace says; one that never began does not. */
+  #awaitEncoder(nowMs: number): void {
+    if (this.#ended || this.#lineup.sessions.length > 0) return;
+    if (this.#gate.started) this.#graceEndsMs = nowMs + this.#settings.graceSeconds * 1000;
+    else this.end("stopped");
   }
 
   #updateState(nowMs: number, why: SessionEnd | "silent" = "silent"): void {
-    const session = this.#session;
+    const session = this.#lineup.onAir;
     const delivers = session !== undefined && this.#gate.started && !this.#gate.holding;
     const state = delivers ? "live" : "interrupted";
     if (state === this.#state) return;
@@ -332,8 +303,4 @@ export class Broadcast {
     else this.#life.interrupted(why, nowMs);
     this.#events.changed();
   }
-}
-
-function textOf(value: unknown): string | undefined {
-  return typeof value === "string" && value !== "" ? value.slice(0, 200) : undefined;
 }

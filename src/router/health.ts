@@ -1,4 +1,8 @@
-import type { HealthWarning, TrackHealth } from "#link/track-health.ts";
+import type { RawTrack } from "#media/frame.ts";
+import type { SessionRole } from "#media/publish.ts";
+import type { Gate } from "#timeline/gate.ts";
+import { type HealthWarning, type TrackHealth, trackHealth, type TrackMeter } from "#link/track-health.ts";
+import type { EncoderSession } from "./encoder-session.ts";
 
 /** Keyframes further apart than this make viewers wait, milliseconds. */
 const KEYFRAME_INTERVAL_MS_MAX = 4000;
@@ -20,6 +24,8 @@ export interface BroadcastHealth {
     readonly interpolated: number;
     readonly dropped: number;
     readonly reconnects: number;
+    /** Times that another encoder came on air. */
+    readonly switches: number;
   };
   readonly warnings: readonly HealthWarning[];
   readonly segments: number;
@@ -27,11 +33,79 @@ export interface BroadcastHealth {
 
 /** One encoder connection. */
 export interface SessionHealth {
+  /** Names it while its broadcast lasts. */
+  readonly id: number;
+  readonly role: SessionRole;
+  /** `on-air`: its frames are; `merged`: so are they, as it carries what the one on air carries; `standby`: it steps in. */
+  readonly state: "on-air" | "merged" | "standby";
+  /** Since its last frame, milliseconds. */
+  readonly silentMs: number;
   readonly address: string;
   readonly protocol: string;
   readonly encoder: string | null;
   readonly connectedMs: number;
   readonly bitrate: number;
+}
+
+/** How one encoder session is doing. */
+export function sessionHealth(session: EncoderSession, state: SessionHealth["state"], nowMs: number): SessionHealth {
+  const { id, role, request, metadata, connectedMs, arrivedMs, meter } = session;
+  return {
+    id,
+    role,
+    state,
+    silentMs: Math.max(0, Math.round(nowMs - arrivedMs)),
+    address: request.address,
+    protocol: request.protocol,
+    encoder: textOf(metadata?.["encoder"]) ?? request.encoder ?? null,
+    connectedMs,
+    bitrate: meter.bitrate,
+  };
+}
+
+/** What {@link broadcastHealth} looks at. */
+export interface BroadcastFacts {
+  readonly state: BroadcastHealth["state"];
+  readonly gate: Gate;
+  readonly sessions: readonly SessionHealth[];
+  /** What the encoder on air called itself when it connected. */
+  readonly encoder: string | undefined;
+  readonly meter: (raw: RawTrack) => TrackMeter;
+  readonly interval: KeyframeInterval | null;
+  readonly reconnects: number;
+  readonly switches: number;
+  readonly lags: number;
+}
+
+/** How a broadcast is doing. */
+export function broadcastHealth(facts: BroadcastFacts): BroadcastHealth {
+  const { state, gate, sessions, meter, interval, reconnects, switches, lags } = facts;
+  const { timeline, counters } = gate;
+  const { leader } = timeline;
+  const { framesIn, clamped, interpolated, dropped } = counters;
+  return {
+    state,
+    sinceMs: timeline.startedWallMs,
+    sessions,
+    tracks: timeline.lanes.map(({ track, raw, video }) => trackHealth(track, meter(raw), video?.lockedRate)),
+    keyframeIntervalMs: interval,
+    counters: { framesIn, clamped, interpolated, dropped, reconnects, switches },
+    warnings: warningsOf({
+      interval,
+      frameRateLocked: leader?.video?.lockedRate !== undefined,
+      hasVideo: leader?.video !== undefined,
+      frames: leader?.frameCount ?? 0,
+      dependentCuts: counters.dependentCuts,
+      jumps: counters.jumps,
+      lags,
+      encoder: facts.encoder ?? textOf(gate.encoderMetadata?.["encoder"]) ?? null,
+    }),
+    segments: counters.cuts,
+  };
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === "string" && value !== "" ? value.slice(0, 200) : undefined;
 }
 
 /** Distances between keyframes, milliseconds. */

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { Fault } from "#faults/fault.ts";
+import { Fault } from "#faults/fault.ts";
 import type { Role } from "#flow/role.ts";
 import type { LiveBroadcast } from "#link/live-broadcast.ts";
 import type { BroadcastEvent } from "#link/stream-event.ts";
@@ -29,7 +29,9 @@ export interface Router extends Role {
   /** Names of the streams on air, interrupted ones included. */
   onAir(): readonly string[];
   health(stream: string): BroadcastHealth | undefined;
-  /** Throws the stream's encoder out. Does nothing when nobody publishes. */
+  /** Puts an encoder session on air at its next keyframe, by its id in the stream's health. @throws Fault `SESSION_UNKNOWN`. */
+  switchTo(stream: string, session: number): void;
+  /** Throws the stream's encoders out. Does nothing when nobody publishes. */
   expel(stream: string, why: Fault): void;
   /** Ends a broadcast at once. */
   stop(stream: string, why: Fault): void;
@@ -103,6 +105,14 @@ class RunningRouter implements Router {
 
   expel(stream: string, why: Fault): void {
     this.#byStream.get(stream)?.expel(why);
+  }
+
+  switchTo(stream: string, session: number): void {
+    const broadcast = this.#byStream.get(stream);
+    if (broadcast === undefined) {
+      throw new Fault("SESSION_UNKNOWN", `${stream} has no encoder session`, { hint: "No encoder is connected." });
+    }
+    broadcast.switchTo(session);
   }
 
   stop(stream: string, why: Fault): void {

@@ -1,4 +1,4 @@
-import type { BroadcastEvent } from "#link/stream-event.ts";
+import type { BroadcastEvent, SwitchReason } from "#link/stream-event.ts";
 import type { EndReason } from "#link/record.ts";
 import type { PublishRequest, SessionEnd } from "#media/publish.ts";
 
@@ -33,6 +33,13 @@ export class LifeEvents {
     if (this.#timelineId === undefined) return;
     this.#interruptedMs = nowMs;
     this.#tell({ type: "stream.interrupted", stream: this.#stream, timelineId: this.#timelineId, why });
+  }
+
+  /** The picture of another encoder is on air. */
+  switched(from: PublishRequest, to: PublishRequest, why: SwitchReason): void {
+    if (this.#timelineId === undefined) return;
+    const broadcast = { stream: this.#stream, timelineId: this.#timelineId };
+    this.#tell({ type: "stream.switched", ...broadcast, fromAddress: from.address, toAddress: to.address, why });
   }
 
   /** The broadcast is over, `durationMs` after its first picture. */

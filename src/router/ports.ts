@@ -1,6 +1,7 @@
 import type { Observer } from "#observe/event.ts";
 import type { Metrics } from "#observe/metrics.ts";
 import type { Clock } from "#time/clock.ts";
+import type { BusyPolicy, ReturnPolicy } from "#media/publish.ts";
 import type { GateCheckpoint } from "#timeline/checkpoint.ts";
 
 /** Keeps the last checkpoint of each stream. Synchronous: a cut is announced only after its checkpoint is written. */
@@ -29,6 +30,10 @@ export interface BroadcastSettings {
   readonly windowSeconds: number;
   /** How long the broadcast waits for an encoder that is gone, seconds. */
   readonly graceSeconds: number;
+  /** What becomes of an encoder that comes while another one is connected. */
+  readonly whenBusy: BusyPolicy;
+  /** Whether a primary encoder that is back goes on air again. */
+  readonly switchBack: ReturnPolicy;
   /** The first segment of a broadcast ends after a second: for streams whose pictures are offered only as they come. */
   readonly quickStart: boolean;
 }

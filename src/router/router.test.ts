@@ -1,134 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { Fault } from "#faults/fault.ts";
-import type { LinkRecord } from "#link/record.ts";
 import type { BroadcastEvent } from "#link/stream-event.ts";
-import type { RawTrack } from "#media/frame.ts";
-import type { PublishRequest, PublishSink } from "#media/publish.ts";
-import type { AudioConfig, VideoConfig } from "#media/track.ts";
-import { RecordingObserver } from "#observe/event.ts";
-import { Metrics } from "#observe/metrics.ts";
-import { SimulatedClock } from "#time/simulated-clock.ts";
 import type { GateCheckpoint } from "#timeline/checkpoint.ts";
-import { type Router, startRouter } from "./index.ts";
-import type { BroadcastSettings } from "./ports.ts";
-
-const VIDEO: RawTrack = { kind: "video", number: 0 };
-const AUDIO: RawTrack = { kind: "audio", number: 0 };
-
-const VIDEO_CONFIG: VideoConfig = {
-  kind: "video",
-  codec: "avc",
-  record: Uint8Array.of(1, 100, 0, 31),
-  width: 1280,
-  height: 720,
-  pixelAspect: { num: 1, den: 1 },
-  codecs: "avc1.64001f",
-};
-
-const AUDIO_CONFIG: AudioConfig = {
-  kind: "audio",
-  codec: "aac",
-  record: Uint8Array.of(0x11, 0x90),
-  sampleRate: 48_000,
-  channels: 2,
-  samplesPerFrame: 1024,
-  codecs: "mp4a.40.2",
-};
-
-const SETTINGS: BroadcastSettings = {
-  stream: "main",
-  segmentSeconds: 2,
-  partMs: 500,
-  windowSeconds: 60,
-  quickStart: true,
-  graceSeconds: 60,
-};
-
-const REQUEST: PublishRequest = { protocol: "rtmp", app: "live", path: "key", params: {}, address: "192.0.2.1" };
-
-/** A router on simulated time, with a store that outlives it. */
-class Stage {
-  readonly clock: SimulatedClock;
-  readonly observer = new RecordingObserver();
-  readonly stored: Map<string, GateCheckpoint>;
-  router!: Router;
-
-  private constructor(clock: SimulatedClock, stored: Map<string, GateCheckpoint>) {
-    this.clock = clock;
-    this.stored = stored;
-  }
-
-  static async open(
-    clock: SimulatedClock = new SimulatedClock(),
-    stored: Map<string, GateCheckpoint> = new Map(),
-  ): Promise<Stage> {
-    const stage = new Stage(clock, stored);
-    stage.router = await startRouter({
-      clock,
-      observer: stage.observer,
-      metrics: new Metrics(),
-      checkpoints: {
-        load: (stream) => stored.get(stream),
-        save: (stream, checkpoint) => void stored.set(stream, checkpoint),
-        remove: (stream) => void stored.delete(stream),
-      },
-    });
-    return stage;
-  }
-
-  open(request: Partial<PublishRequest> = {}): Encoder {
-    return new Encoder(this.clock, this.router.openSession(SETTINGS, { ...REQUEST, ...request }));
-  }
-
-  events(name: string): number {
-    return this.observer.named(name).length;
-  }
-
-  /** Records published from now on. */
-  records(): LinkRecord[] {
-    return this.router.find("main")?.subscribe({ name: "test", from: "live" }).take() ?? [];
-  }
-}
-
-/** 30 frames a second with a keyframe every two, and sound. */
-class Encoder {
-  readonly sink: PublishSink;
-  readonly #clock: SimulatedClock;
-  #pictures = 0;
-  #sounds = 0;
-  gopFrames = 60;
-
-  constructor(clock: SimulatedClock, sink: PublishSink) {
-    this.#clock = clock;
-    this.sink = sink;
-    sink.metadata({ framerate: 30, width: 1280, audiosamplerate: 48_000, encoder: "Lavf60" }, clock.nowMs());
-    sink.configure(VIDEO, VIDEO_CONFIG, clock.nowMs());
-    sink.configure(AUDIO, AUDIO_CONFIG, clock.nowMs());
-  }
-
-  /** Delivers in real time for `seconds`. */
-  async run(seconds: number): Promise<void> {
-    const until = this.#pictures + Math.round(seconds * 30);
-    let sentMs = (this.#pictures * 1000) / 30;
-    for (; this.#pictures < until; this.#pictures++) {
-      const atMs = (this.#pictures * 1000) / 30;
-      await this.#clock.advance(Math.max(0, atMs - sentMs));
-      sentMs = atMs;
-      this.#send(VIDEO, Math.round(atMs), this.#pictures % this.gopFrames === 0, 4000);
-      for (; (this.#sounds * 1024) / 48 <= atMs; this.#sounds++)
-        this.#send(AUDIO, Math.round((this.#sounds * 1024) / 48), true, 200);
-    }
-    await this.#clock.advance((until * 1000) / 30 - sentMs);
-  }
-
-  #send(track: RawTrack, dts: number, keyframe: boolean, sizeBytes: number): void {
-    this.sink.frame({ track, dts, ptsOffset: 0, keyframe, payload: new Uint8Array(sizeBytes) }, this.#clock.nowMs());
-  }
-
-  end(): void {
-    this.sink.end("finished", this.#clock.nowMs());
-  }
-}
+import { Stage } from "./router-rig.ts";
 
 function codeOf(run: () => unknown): string | undefined {
   try {
@@ -311,15 +185,16 @@ describe("the events of a broadcast", () => {
 });
 
 describe("two encoders with one key", () => {
-  test("the second is refused while the first delivers, and takes over when it was silent for two seconds", async () => {
+  test("one at a time: the second is refused while the first delivers, and takes over after two seconds of silence", async () => {
+    const REFUSE = { whenBusy: "refuse" } as const;
     const stage = await Stage.open();
-    const first = stage.open();
+    const first = stage.open({}, REFUSE);
     await first.run(3);
-    expect(codeOf(() => stage.open({ address: "192.0.2.2" }))).toBe("STREAM_BUSY");
+    expect(codeOf(() => stage.open({ address: "192.0.2.2" }, REFUSE))).toBe("STREAM_BUSY");
     await stage.clock.advance(1900);
-    expect(codeOf(() => stage.open({ address: "192.0.2.2" }))).toBe("STREAM_BUSY");
+    expect(codeOf(() => stage.open({ address: "192.0.2.2" }, REFUSE))).toBe("STREAM_BUSY");
     await stage.clock.advance(200);
-    const second = stage.open({ address: "192.0.2.2" });
+    const second = stage.open({ address: "192.0.2.2" }, REFUSE);
     expect(first.sink.expelled.aborted).toBe(true);
     await second.run(3);
     const health = stage.router.health("main");

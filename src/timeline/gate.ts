@@ -73,6 +73,16 @@ export class Gate {
     return this.#holding;
   }
 
+  /** The session on air has its first keyframe on the timeline. */
+  get begun(): boolean {
+    return this.#session?.clock !== undefined;
+  }
+
+  /** How far stream time would run ahead of real time if a session went on air with a keyframe that came at `nowMs`, milliseconds. */
+  aheadMs(nowMs: number): number {
+    return this.started ? (this.timeline.floorMicros - this.#streamNow(nowMs)) / 1000 : 0;
+  }
+
   get counters(): GateCounters {
     return this.timeline.counters;
   }

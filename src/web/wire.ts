@@ -32,6 +32,13 @@ export interface TimeAnswer {
 
 /** One encoder connection. */
 export interface SessionHealth {
+  /** Names it while its broadcast lasts. */
+  readonly id: number;
+  readonly role: "primary" | "backup";
+  /** `merged`: it carries what the one on air carries, and both are used. */
+  readonly state: "on-air" | "merged" | "standby";
+  /** Since its last frame, milliseconds. */
+  readonly silentMs: number;
   readonly address: string;
   readonly protocol: string;
   readonly encoder: string | null;
@@ -79,6 +86,8 @@ export interface StreamHealth {
     readonly interpolated: number;
     readonly dropped: number;
     readonly reconnects: number;
+    /** Times that another encoder came on air. */
+    readonly switches: number;
   };
   readonly warnings: readonly Warning[];
   readonly segments: number;
@@ -103,6 +112,8 @@ export interface EffectiveSettings {
   readonly graceSeconds: number;
   /** Smaller pictures beside the source: `off`, `default`, or heights such as `720:2500k,480,360`. */
   readonly ladder: string;
+  readonly whenBusy: "backup" | "replace" | "refuse";
+  readonly switchBack: "sticky" | "prefer-primary";
 }
 
 /** A stream as its operator sees it. */

@@ -57,6 +57,8 @@ export const api = {
     ask("", { method: "POST", headers: JSON_TYPE, body: JSON.stringify(stream) }),
   change: (name: string, change: StreamChange): Promise<AdminStream> =>
     ask(one(name), { method: "PATCH", headers: JSON_TYPE, body: JSON.stringify(change) }),
+  switchTo: (name: string, session: number): Promise<AdminStream> =>
+    ask(`${one(name)}/switch`, { method: "POST", headers: JSON_TYPE, body: JSON.stringify({ session }) }),
   rotateKey: (name: string): Promise<NewKeyAnswer> => ask(`${one(name)}/rotate-key`, { method: "POST" }),
   remove: (name: string): Promise<void> => ask(one(name), { method: "DELETE" }),
   targets: (name: string): Promise<AdminTargetsAnswer> => ask(`${one(name)}/targets`),

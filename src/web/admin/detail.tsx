@@ -96,7 +96,7 @@ export function Detail({ room, stream, onKey }: DetailProps): JSX.Element {
         />
       </header>
       {health !== null && <Stills stream={name} />}
-      {health !== null && <Health health={health} nowMs={room.nowMs.value} />}
+      {health !== null && <Health name={name} health={health} nowMs={room.nowMs.value} />}
       <Connect room={room} stream={stream} />
       <Targets stream={stream} nowMs={room.nowMs.value} />
       <Settings room={room} stream={stream} />

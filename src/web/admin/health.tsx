@@ -13,6 +13,7 @@ import {
   totalBitrate,
   totalHistory,
 } from "./figures.ts";
+import { api } from "./api.ts";
 import { BitrateGraph } from "./graph.tsx";
 import { Sparkline } from "./sparkline.tsx";
 
@@ -144,7 +145,38 @@ function Tracks({ tracks }: { tracks: readonly TrackHealth[] }): JSX.Element {
   );
 }
 
-function Sessions({ health, nowMs }: { health: StreamHealth; nowMs: number }): JSX.Element {
+const STATE_WORDS = { "on-air": "On air", merged: "On air, merged", standby: "Stands by" } as const;
+
+/** Calls for another encoder: it comes on air with its next keyframe. */
+function SwitchButton({ stream, session }: { stream: string; session: number }): JSX.Element {
+  const problem = useSignal("");
+  const isAsked = useSignal(false);
+  return (
+    <>
+      <button
+        type="button"
+        class="button"
+        disabled={isAsked.value}
+        onClick={async () => {
+          isAsked.value = true;
+          try {
+            await api.switchTo(stream, session);
+            problem.value = "";
+          } catch (error) {
+            problem.value = error instanceof Error ? error.message : String(error);
+          } finally {
+            isAsked.value = false;
+          }
+        }}
+      >
+        Put on air
+      </button>
+      <span role="status">{problem.value}</span>
+    </>
+  );
+}
+
+function Sessions({ name, health, nowMs }: { name: string; health: StreamHealth; nowMs: number }): JSX.Element {
   if (health.sessions.length === 0) {
     return <p class="note">No encoder is connected. The broadcast goes on when it comes back.</p>;
   }
@@ -160,11 +192,12 @@ function Sessions({ health, nowMs }: { health: StreamHealth; nowMs: number }): J
             <th scope="col" class="number">
               Bitrate
             </th>
+            <th scope="col">State</th>
           </tr>
         </thead>
         <tbody class="figures">
-          {health.sessions.map(({ address, protocol, encoder, connectedMs, bitrate }) => (
-            <tr key={`${address} ${connectedMs}`}>
+          {health.sessions.map(({ id, role, state, address, protocol, encoder, connectedMs, bitrate }) => (
+            <tr key={id}>
               <th scope="row" title={encoder ?? undefined}>
                 {encoderName(encoder)}
               </th>
@@ -173,6 +206,10 @@ function Sessions({ health, nowMs }: { health: StreamHealth; nowMs: number }): J
               </td>
               <td title={exactText(connectedMs)}>{clockText(nowMs - connectedMs)}</td>
               <td class="number">{bitrateText(bitrate)}</td>
+              <td>
+                {STATE_WORDS[state]} {health.sessions.length > 1 && <span class="quiet">{role}</span>}{" "}
+                {state === "standby" && <SwitchButton stream={name} session={id} />}
+              </td>
             </tr>
           ))}
         </tbody>
@@ -182,7 +219,7 @@ function Sessions({ health, nowMs }: { health: StreamHealth; nowMs: number }): J
 }
 
 /** The live health of a broadcast: what needs attention first, then the figures, then where they come from. */
-export function Health({ health, nowMs }: { health: StreamHealth; nowMs: number }): JSX.Element {
+export function Health({ name, health, nowMs }: { name: string; health: StreamHealth; nowMs: number }): JSX.Element {
   const picture = pictureOf(health);
   const { counters } = health;
   const mended = counters.clamped + counters.interpolated;
@@ -219,7 +256,7 @@ export function Health({ health, nowMs }: { health: StreamHealth; nowMs: number 
         />
       </dl>
       <BitrateFigure health={health} nowMs={nowMs} />
-      <Sessions health={health} nowMs={nowMs} />
+      <Sessions name={name} health={health} nowMs={nowMs} />
       <Tracks tracks={health.tracks} />
     </>
   );

@@ -1,0 +1,236 @@
+/**
+ * The encoder sessions of a broadcast and which of them is on air:
+ *
+ *   session ─frames─▶ on air? ─yes─▶ the gate
+ *                        └─no─▶ backlog ─its turn (`switch-rule.ts`, by hand, the other one gone)─▶ on air
+ */
+import { Fault } from "#faults/fault.ts";
+import type { SwitchReason } from "#link/stream-event.ts";
+import type { RawFrame } from "#media/frame.ts";
+import type { PublishRequest, SessionEnd } from "#media/publish.ts";
+import { EncoderSession } from "./encoder-session.ts";
+import { type SessionHealth, sessionHealth } from "./health.ts";
+import type { BroadcastSettings, RouterPorts } from "./ports.ts";
+import { leavingFor, roleOf } from "./room.ts";
+import { bestOf, isUndecodable, returns } from "./switch-rule.ts";
+
+/** How far a switch may bring stream time ahead of real time, milliseconds: a picture that was sent already is shown at once, and later. */
+const AHEAD_MS_MAX = 1000;
+
+/** A change of who is on air. */
+export interface Switch {
+  readonly from: EncoderSession;
+  readonly to: EncoderSession;
+  readonly why: SwitchReason;
+}
+
+/** Where the session on air goes; the broadcast has it. */
+export interface Air {
+  /** A session goes on air: its parameters hold for the frames that follow. */
+  begin(session: EncoderSession, nowMs: number): void;
+  /** A frame of the session on air, which came at `arrivedMs`. */
+  feed(frame: RawFrame, arrivedMs: number): void;
+  /** Nobody is on air any more. */
+  leave(why: SessionEnd, nowMs: number): void;
+  /** How far stream time would run ahead with a keyframe that came at `nowMs`, milliseconds. */
+  aheadMs(nowMs: number): number;
+  /** The picture of the session on air is there. */
+  readonly begun: boolean;
+  /** The broadcast has begun. */
+  readonly started: boolean;
+  switched(change: Switch): void;
+}
+
+/** Who is connected, and who is on air. */
+export class Lineup {
+  readonly #settings: BroadcastSettings;
+  readonly #ports: RouterPorts;
+  readonly #air: Air;
+  readonly #sessions: EncoderSession[] = [];
+  #onAir: EncoderSession | undefined;
+  /** Goes on air at its next keyframe. */
+  #wanted: { readonly session: EncoderSession; readonly why: SwitchReason } | undefined;
+  /** Was put on air by hand and stays there whatever the policy. */
+  #chosen: EncoderSession | undefined;
+  /** A switch whose first picture is still to come. */
+  #switching: Switch | undefined;
+  #opened = 0;
+  #reconnects = 0;
+  #switches = 0;
+
+  constructor(options: { readonly settings: BroadcastSettings; readonly ports: RouterPorts; readonly air: Air }) {
+    this.#settings = options.settings;
+    this.#ports = options.ports;
+    this.#air = options.air;
+  }
+
+  get onAir(): EncoderSession | undefined {
+    return this.#onAir;
+  }
+
+  get sessions(): readonly EncoderSession[] {
+    return this.#sessions;
+  }
+
+  /** Times that an encoder came while none was connected, but for the first. */
+  get reconnects(): number {
+    return this.#reconnects;
+  }
+
+  /** Times that another encoder came on air. */
+  get switches(): number {
+    return this.#switches;
+  }
+
+  /** How each session is doing, in the order they came. */
+  health(nowMs: number): SessionHealth[] {
+    return this.#sessions.map((one) => sessionHealth(one, one === this.#onAir ? "on-air" : "standby", nowMs));
+  }
+
+  /** Lets an encoder in. @throws Fault `STREAM_BUSY` where the stream takes one at a time and another one delivers. */
+  open(request: PublishRequest): EncoderSession {
+    const { clock, observer } = this.#ports;
+    const { stream, whenBusy } = this.#settings;
+    const nowMs = clock.nowMs();
+    const sessions = this.#sessions;
+    const { leave, why } = leavingFor({ request, sessions, onAir: this.#onAir, settings: this.#settings, nowMs });
+    const role = roleOf(request, sessions);
+    const session = new EncoderSession({ id: ++this.#opened, request, role, nowMs, wallMs: clock.wallMs() });
+    if (sessions.length === 0 && session.id > 1) this.#reconnects++;
+    sessions.push(session);
+    const { protocol, address, encoder } = request;
+    observer.event("info", "session.opened", { stream, session: session.id, role, address, protocol, encoder });
+    for (const old of leave) this.#dismiss(old, why, nowMs);
+    if (this.#onAir === undefined) this.#putOnAir(session, nowMs);
+    else if (whenBusy === "replace" && session !== this.#onAir) this.#wanted = { session, why: "replaced" };
+    return session;
+  }
+
+  /** Puts a session on air at its next keyframe. @throws Fault `SESSION_UNKNOWN`. */
+  switchTo(id: number): void {
+    const session = this.#sessions.find((one) => one.id === id);
+    if (session === undefined) {
+      throw new Fault("SESSION_UNKNOWN", `${this.#settings.stream} has no encoder session ${id}`, {
+        hint: "The stream's health lists its sessions with their ids.",
+      });
+    }
+    if (session === this.#onAir) this.#chosen = session;
+    this.#wanted = session === this.#onAir ? undefined : { session, why: "by-hand" };
+  }
+
+  /** Takes a frame of a session. `heldMs`: how long the gate has been holding a picture. */
+  take(session: EncoderSession, frame: RawFrame, at: { readonly nowMs: number; readonly heldMs: number }): void {
+    const { nowMs } = at;
+    session.arrived(frame, nowMs);
+    if (session === this.#onAir) {
+      this.#feed(frame, nowMs);
+      return;
+    }
+    session.backlog.push(frame, nowMs);
+    if (frame.keyframe && session.leads(frame)) this.#considerKeyframe(session, at);
+  }
+
+  /** Where the session on air is silent, another one that delivers takes its place. */
+  tick(nowMs: number): void {
+    const onAir = this.#onAir;
+    if (onAir === undefined || this.#sessions.length < 2 || !onAir.isSilent(nowMs)) return;
+    const better = bestOf(this.#sessions, nowMs);
+    if (better !== undefined) this.#switch(better, "silent", nowMs);
+  }
+
+  /** A session is over. Does nothing when it was already. */
+  end(session: EncoderSession, why: SessionEnd, nowMs: number): void {
+    const at = this.#sessions.indexOf(session);
+    if (at < 0) return;
+    this.#sessions.splice(at, 1);
+    session.backlog.clear();
+    if (this.#wanted?.session === session) this.#wanted = undefined;
+    const { address } = session.request;
+    const { stream } = this.#settings;
+    this.#ports.observer.event("info", "session.closed", { stream, session: session.id, address, why });
+    if (session === this.#onAir) this.#follow(why, nowMs);
+  }
+
+  /** Throws everybody out; nobody steps in. */
+  expel(fault: Fault, nowMs: number): void {
+    const leaving = this.#sessions.toSorted((a, b) => Number(a === this.#onAir) - Number(b === this.#onAir));
+    for (const session of leaving) {
+      this.end(session, "refused", nowMs);
+      session.expelled.abort(fault);
+    }
+  }
+
+  /** The broadcast is over: sessions end without a word to the gate. */
+  close(fault: Fault): void {
+    this.#onAir = undefined;
+    this.#switching = undefined;
+    this.#wanted = undefined;
+    for (const session of this.#sessions.splice(0)) {
+      session.backlog.clear();
+      session.expelled.abort(fault);
+    }
+  }
+
+  #considerKeyframe(
+    session: EncoderSession,
+    { nowMs, heldMs }: { readonly nowMs: number; readonly heldMs: number },
+  ): void {
+    const onAir = this.#onAir;
+    if (onAir === undefined) return;
+    const { switchBack } = this.#settings;
+    if (this.#wanted?.session === session) this.#switch(session, this.#wanted.why, nowMs);
+    else if (onAir.isSilent(nowMs)) this.tick(nowMs);
+    else if (isUndecodable(onAir, heldMs, nowMs)) this.#switch(session, "undecodable", nowMs);
+    else if (this.#chosen !== onAir && returns(session, onAir, { switchBack, nowMs }))
+      this.#switch(session, "primary-is-back", nowMs);
+  }
+
+  #feed(frame: RawFrame, arrivedMs: number): void {
+    this.#air.feed(frame, arrivedMs);
+    const change = this.#switching;
+    if (change === undefined || !this.#air.begun) return;
+    this.#switching = undefined;
+    this.#switches++;
+    this.#air.switched(change);
+  }
+
+  /** Another session goes on air; the one before stands by, where it is still connected. */
+  #switch(to: EncoderSession, why: SwitchReason, nowMs: number): void {
+    const from = this.#onAir;
+    if (from !== undefined && this.#air.started) this.#switching = { from: this.#switching?.from ?? from, to, why };
+    this.#chosen = why === "by-hand" ? to : undefined;
+    this.#putOnAir(to, nowMs);
+    if (why !== "replaced") return;
+    const fault = new Fault("STREAM_BUSY", "another encoder took over, as this stream's whenBusy says");
+    for (const old of this.#sessions.filter((one) => one !== to)) this.#dismiss(old, fault, nowMs);
+  }
+
+  #dismiss(session: EncoderSession, why: Fault, nowMs: number): void {
+    this.end(session, "lost", nowMs);
+    session.expelled.abort(why);
+  }
+
+  /** The gate begins with the newest keyframe that the session has sent, where that is recent, or with its next one. */
+  #putOnAir(session: EncoderSession, nowMs: number): void {
+    this.#onAir = session;
+    if (this.#wanted?.session === session) this.#wanted = undefined;
+    this.#air.begin(session, nowMs);
+    const kept = session.backlog.fromKeyframe(session.hasPicture);
+    session.backlog.clear();
+    const key = kept.find(({ frame }) => session.leads(frame));
+    if (key === undefined || this.#air.aheadMs(key.nowMs) > AHEAD_MS_MAX) return;
+    for (const { frame, nowMs: arrivedMs } of kept) this.#feed(frame, arrivedMs);
+  }
+
+  /** The session on air is gone: another one steps in at once. */
+  #follow(why: SessionEnd, nowMs: number): void {
+    const next = bestOf(this.#sessions, nowMs) ?? this.#sessions.at(-1);
+    if (next !== undefined) {
+      this.#switch(next, why, nowMs);
+      return;
+    }
+    this.#onAir = undefined;
+    this.#switching = undefined;
+    this.#air.leave(why, nowMs);
+  }
+}

@@ -1,0 +1,173 @@
+import type { LinkRecord } from "#link/record.ts";
+import type { RawTrack } from "#media/frame.ts";
+import type { PublishRequest, PublishSink } from "#media/publish.ts";
+import type { AudioConfig, VideoConfig } from "#media/track.ts";
+import { RecordingObserver } from "#observe/event.ts";
+import { Metrics } from "#observe/metrics.ts";
+import { SimulatedClock } from "#time/simulated-clock.ts";
+import type { GateCheckpoint } from "#timeline/checkpoint.ts";
+import { type Router, startRouter } from "./index.ts";
+import type { BroadcastSettings } from "./ports.ts";
+
+/** The first picture track. */
+export const VIDEO: RawTrack = { kind: "video", number: 0 };
+/** The first sound track. */
+export const AUDIO: RawTrack = { kind: "audio", number: 0 };
+
+/** 720p. */
+export const VIDEO_CONFIG: VideoConfig = {
+  kind: "video",
+  codec: "avc",
+  record: Uint8Array.of(1, 100, 0, 31),
+  width: 1280,
+  height: 720,
+  pixelAspect: { num: 1, den: 1 },
+  codecs: "avc1.64001f",
+};
+
+const AUDIO_CONFIG: AudioConfig = {
+  kind: "audio",
+  codec: "aac",
+  record: Uint8Array.of(0x11, 0x90),
+  sampleRate: 48_000,
+  channels: 2,
+  samplesPerFrame: 1024,
+  codecs: "mp4a.40.2",
+};
+
+/** How the stream of the tests is written. */
+export const SETTINGS: BroadcastSettings = {
+  stream: "main",
+  segmentSeconds: 2,
+  partMs: 500,
+  windowSeconds: 60,
+  quickStart: true,
+  graceSeconds: 60,
+  whenBusy: "backup",
+  switchBack: "sticky",
+};
+
+const REQUEST: PublishRequest = { protocol: "rtmp", app: "live", path: "key", params: {}, address: "192.0.2.1" };
+
+/** A router on simulated time, with a store that outlives it. */
+export class Stage {
+  readonly clock: SimulatedClock;
+  readonly observer: RecordingObserver = new RecordingObserver();
+  readonly stored: Map<string, GateCheckpoint>;
+  router!: Router;
+  /** Called at each step of {@link run}. */
+  onStep: (() => void) | undefined;
+
+  private constructor(clock: SimulatedClock, stored: Map<string, GateCheckpoint>) {
+    this.clock = clock;
+    this.stored = stored;
+  }
+
+  static async open(
+    clock: SimulatedClock = new SimulatedClock(),
+    stored: Map<string, GateCheckpoint> = new Map(),
+  ): Promise<Stage> {
+    const stage = new Stage(clock, stored);
+    stage.router = await startRouter({
+      clock,
+      observer: stage.observer,
+      metrics: new Metrics(),
+      checkpoints: {
+        load: (stream) => stored.get(stream),
+        save: (stream, checkpoint) => void stored.set(stream, checkpoint),
+        remove: (stream) => void stored.delete(stream),
+      },
+    });
+    return stage;
+  }
+
+  open(request: Partial<PublishRequest> = {}, settings: Partial<BroadcastSettings> = {}): Encoder {
+    return new Encoder(this.clock, this.router.openSession({ ...SETTINGS, ...settings }, { ...REQUEST, ...request }));
+  }
+
+  /** Lets these encoders deliver side by side in real time for `seconds`, others being silent. */
+  async run(seconds: number, ...encoders: readonly Encoder[]): Promise<void> {
+    for (const encoder of encoders) encoder.align();
+    for (let i = 0; i < Math.round(seconds * 100); i++) {
+      for (const encoder of encoders) encoder.sendDue();
+      await this.clock.advance(10);
+      this.onStep?.();
+    }
+  }
+
+  events(name: string): number {
+    return this.observer.named(name).length;
+  }
+
+  /** Records published from now on. */
+  records(): LinkRecord[] {
+    return this.router.find("main")?.subscribe({ name: "test", from: "live" }).take() ?? [];
+  }
+}
+
+/** 30 frames a second with a keyframe every two, and sound. */
+export class Encoder {
+  readonly sink: PublishSink;
+  readonly #clock: SimulatedClock;
+  #pictures = 0;
+  #sounds = 0;
+  #startMs = 0;
+  gopFrames = 60;
+  /** Last byte of each payload. */
+  mark = 0;
+  /** Offset of its clock, milliseconds. */
+  clockMs = 0;
+  /** Whether pictures are left out, or keyframes are sent as if they were none. */
+  fault: "none" | "no-pictures" | "no-keyframes" = "none";
+
+  constructor(clock: SimulatedClock, sink: PublishSink) {
+    this.#clock = clock;
+    this.sink = sink;
+    sink.metadata({ framerate: 30, width: 1280, audiosamplerate: 48_000, encoder: "Lavf60" }, clock.nowMs());
+    sink.configure(VIDEO, VIDEO_CONFIG, clock.nowMs());
+    sink.configure(AUDIO, AUDIO_CONFIG, clock.nowMs());
+  }
+
+  /** Delivers in real time for `seconds`. */
+  async run(seconds: number): Promise<void> {
+    const until = this.#pictures + Math.round(seconds * 30);
+    let sentMs = (this.#pictures * 1000) / 30;
+    for (; this.#pictures < until; this.#pictures++) {
+      const atMs = (this.#pictures * 1000) / 30;
+      await this.#clock.advance(Math.max(0, atMs - sentMs));
+      sentMs = atMs;
+      this.#send(VIDEO, Math.round(atMs), this.#pictures % this.gopFrames === 0, 4000);
+      for (; (this.#sounds * 1024) / 48 <= atMs; this.#sounds++)
+        this.#send(AUDIO, Math.round((this.#sounds * 1024) / 48), true, 200);
+    }
+    await this.#clock.advance((until * 1000) / 30 - sentMs);
+  }
+
+  /** What it sends next is due now. */
+  align(): void {
+    this.#startMs = this.#clock.nowMs() - (this.#pictures * 1000) / 30;
+    this.#sounds = Math.max(this.#sounds, Math.floor((this.#pictures * 48) / 30 / 1.024));
+  }
+
+  /** Sends what is due. */
+  sendDue(): void {
+    const atMs = this.#clock.nowMs() - this.#startMs;
+    for (; (this.#pictures * 1000) / 30 <= atMs; this.#pictures++) {
+      const isKey = this.#pictures % this.gopFrames === 0 && this.fault !== "no-keyframes";
+      if (this.fault !== "no-pictures") this.#send(VIDEO, Math.round((this.#pictures * 1000) / 30), isKey, 4000);
+    }
+    for (; (this.#sounds * 1024) / 48 <= atMs; this.#sounds++)
+      this.#send(AUDIO, Math.round((this.#sounds * 1024) / 48), true, 200);
+  }
+
+  #send(track: RawTrack, dts: number, keyframe: boolean, sizeBytes: number): void {
+    const payload = new Uint8Array(sizeBytes);
+    payload[sizeBytes - 1] = this.mark;
+    const stamp = (dts + this.clockMs) >>> 0;
+    this.sink.frame({ track, dts: stamp, ptsOffset: 0, keyframe, payload }, this.#clock.nowMs());
+  }
+
+  end(): void {
+    this.sink.end("finished", this.#clock.nowMs());
+  }
+}

@@ -1,0 +1,47 @@
+/**
+ * Who should be on air. Decided anew at each tick and each keyframe, from what the sessions did so far:
+ *
+ *   on air ─silent─────────────────────────▶ another one that delivers, at once
+ *          ─delivers nothing that decodes──▶ another one, at its next keyframe
+ *          ─`prefer-primary`, a primary that was steady for 10 s─▶ that one, at its next keyframe
+ *
+ * A session that closed and one that was chosen by hand are the broadcast's own business.
+ */
+import type { ReturnPolicy } from "#media/publish.ts";
+import type { EncoderSession } from "./encoder-session.ts";
+
+/** How long a primary encoder must have delivered before it is preferred, milliseconds. */
+const STEADY_MS = 10_000;
+/** How long the picture is held while frames come, before they count as undecodable, milliseconds. */
+const UNDECODABLE_AFTER_MS = 1000;
+/** Without a keyframe for so long, another encoder that sends some is better, milliseconds. */
+const KEYFRAME_AGE_MS_MAX = 15_000;
+
+/** The best of the sessions that deliver: a primary one before others, then the one that is steady longest. */
+export function bestOf(sessions: readonly EncoderSession[], nowMs: number): EncoderSession | undefined {
+  let best: EncoderSession | undefined;
+  for (const session of sessions) {
+    if (!session.delivers(nowMs)) continue;
+    if (best === undefined || rank(session, nowMs) > rank(best, nowMs)) best = session;
+  }
+  return best;
+}
+
+function rank(session: EncoderSession, nowMs: number): number {
+  return (session.role === "primary" ? 1e15 : 0) + session.steadyMs(nowMs);
+}
+
+/** Whether what is on air cannot be shown. `heldMs`: how long the gate has been holding a picture meanwhile. */
+export function isUndecodable(onAir: EncoderSession, heldMs: number, nowMs: number): boolean {
+  return heldMs >= UNDECODABLE_AFTER_MS || onAir.keyframeAgeMs(nowMs) > KEYFRAME_AGE_MS_MAX;
+}
+
+/** Whether a session that has just sent a keyframe goes back on air by policy. */
+export function returns(
+  session: EncoderSession,
+  onAir: EncoderSession,
+  policy: { readonly switchBack: ReturnPolicy; readonly nowMs: number },
+): boolean {
+  const isBack = session.role === "primary" && onAir.role === "backup";
+  return policy.switchBack === "prefer-primary" && isBack && session.steadyMs(policy.nowMs) >= STEADY_MS;
+}
