@@ -17,7 +17,7 @@ import type { TrackConfig } from "#media/track.ts";
 import type { GateCheckpoint } from "#timeline/checkpoint.ts";
 import { Gate } from "#timeline/gate.ts";
 import type { EncoderSession } from "./encoder-session.ts";
-import { type BroadcastHealth, broadcastHealth, KeyframeMeter, sessionHealth } from "./health.ts";
+import { type BroadcastHealth, broadcastHealth, KeyframeMeter } from "./health.ts";
 import { LifeEvents } from "./life-events.ts";
 import { type Air, Lineup, type Switch } from "./lineup.ts";
 import type { BroadcastSettings, RouterPorts } from "./ports.ts";
@@ -213,8 +213,7 @@ export class Broadcast {
       stream: this.stream,
       expelled: session.expelled.signal,
       configure: (track: RawTrack, config: TrackConfig, nowMs: number) => {
-        session.configure(track, config);
-        if (lineup.onAir === session) this.#gate.configure(track, config, nowMs);
+        lineup.configure(session, track, config, nowMs);
       },
       frame: (frame: RawFrame, nowMs: number) => {
         if (!lineup.sessions.includes(session)) return;
@@ -248,6 +247,8 @@ export class Broadcast {
         if (session.metadata !== undefined) gate.describe(session.metadata);
         for (const { raw, config } of session.configs.values()) gate.configure(raw, config, nowMs);
       },
+      configure: (raw, config, nowMs) => gate.configure(raw, config, nowMs),
+      expectLag: (ms) => gate.expectLag(ms),
       feed: (frame, arrivedMs) => this.#feed(frame, arrivedMs),
       leave: (why, nowMs) => {
         gate.closeSession(nowMs);

@@ -59,14 +59,15 @@ export class EncoderSession {
     return this.#hasPicture;
   }
 
-  /** Takes codec parameters; frames that were kept belong to the ones before. */
-  configure(raw: RawTrack, config: TrackConfig): void {
+  /** Takes codec parameters; frames that were kept belong to the ones before. Answers whether they replace others. */
+  configure(raw: RawTrack, config: TrackConfig): boolean {
     const key = `${raw.kind}${raw.number}`;
     const known = this.configs.get(key);
-    if (known !== undefined && sameConfig(known.config, config)) return;
+    if (known !== undefined && sameConfig(known.config, config)) return false;
     this.configs.set(key, { raw, config });
     this.#hasPicture ||= raw.kind === "video";
     if (known !== undefined) this.backlog.clear();
+    return known !== undefined;
   }
 
   /** Notes that a frame came. */

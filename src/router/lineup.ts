@@ -3,14 +3,18 @@
  *
  *   session ─frames─▶ on air? ─yes─▶ the gate
  *                        └─no─▶ backlog ─its turn (`switch-rule.ts`, by hand, the other one gone)─▶ on air
+ *
+ * Sessions that carry the same encode as the one on air are on air with it (`path-merge.ts`): the gate sees one.
  */
 import { Fault } from "#faults/fault.ts";
 import type { SwitchReason } from "#link/stream-event.ts";
-import type { RawFrame } from "#media/frame.ts";
+import type { RawFrame, RawTrack } from "#media/frame.ts";
 import type { PublishRequest, SessionEnd } from "#media/publish.ts";
+import type { TrackConfig } from "#media/track.ts";
 import { EncoderSession } from "./encoder-session.ts";
 import { type SessionHealth, sessionHealth } from "./health.ts";
 import type { BroadcastSettings, RouterPorts } from "./ports.ts";
+import { PathMerge } from "./path-merge.ts";
 import { leavingFor, roleOf } from "./room.ts";
 import { bestOf, isUndecodable, returns } from "./switch-rule.ts";
 
@@ -28,6 +32,10 @@ export interface Switch {
 export interface Air {
   /** A session goes on air: its parameters hold for the frames that follow. */
   begin(session: EncoderSession, nowMs: number): void;
+  /** New or changed parameters of the session on air. */
+  configure(raw: RawTrack, config: TrackConfig, nowMs: number): void;
+  /** What comes next may be so much later than usual, milliseconds: no picture is held for it meanwhile. */
+  expectLag(ms: number): void;
   /** A frame of the session on air, which came at `arrivedMs`. */
   feed(frame: RawFrame, arrivedMs: number): void;
   /** Nobody is on air any more. */
@@ -48,6 +56,10 @@ export class Lineup {
   readonly #air: Air;
   readonly #sessions: EncoderSession[] = [];
   #onAir: EncoderSession | undefined;
+  /** The session on air and those that carry the same. */
+  readonly #merge: PathMerge<EncoderSession>;
+  /** Whose frame went to the gate last. */
+  #source: EncoderSession | undefined;
   /** Goes on air at its next keyframe. */
   #wanted: { readonly session: EncoderSession; readonly why: SwitchReason } | undefined;
   /** Was put on air by hand and stays there whatever the policy. */
@@ -62,6 +74,7 @@ export class Lineup {
     this.#settings = options.settings;
     this.#ports = options.ports;
     this.#air = options.air;
+    this.#merge = new PathMerge((frame, nowMs, path) => this.#feed(frame, nowMs, path));
   }
 
   get onAir(): EncoderSession | undefined {
@@ -84,7 +97,10 @@ export class Lineup {
 
   /** How each session is doing, in the order they came. */
   health(nowMs: number): SessionHealth[] {
-    return this.#sessions.map((one) => sessionHealth(one, one === this.#onAir ? "on-air" : "standby", nowMs));
+    return this.#sessions.map((one) => {
+      const isMerged = this.#merge.has(one);
+      return sessionHealth(one, one === this.#onAir ? "on-air" : isMerged ? "merged" : "standby", nowMs);
+    });
   }
 
   /** Lets an encoder in. @throws Fault `STREAM_BUSY` where the stream takes one at a time and another one delivers. */
@@ -114,7 +130,7 @@ export class Lineup {
         hint: "The stream's health lists its sessions with their ids.",
       });
     }
-    if (session === this.#onAir) this.#chosen = session;
+    if (this.#merge.has(session)) this.#onAir = this.#chosen = session;
     this.#wanted = session === this.#onAir ? undefined : { session, why: "by-hand" };
   }
 
@@ -122,16 +138,26 @@ export class Lineup {
   take(session: EncoderSession, frame: RawFrame, at: { readonly nowMs: number; readonly heldMs: number }): void {
     const { nowMs } = at;
     session.arrived(frame, nowMs);
-    if (session === this.#onAir) {
-      this.#feed(frame, nowMs);
-      return;
-    }
-    session.backlog.push(frame, nowMs);
+    this.#merge.take(session, frame, nowMs, this.#sessions.length > 1);
+    if (this.#merge.has(session)) return;
+    // A session whose clock jumped while another one carries the same is on air no longer.
+    if (session === this.#onAir) this.#leadAnother(nowMs);
     if (frame.keyframe && session.leads(frame)) this.#considerKeyframe(session, at);
+  }
+
+  /** Takes codec parameters of a session. */
+  configure(session: EncoderSession, raw: RawTrack, config: TrackConfig, nowMs: number): void {
+    const isNew = session.configure(raw, config);
+    if (!this.#merge.has(session)) return;
+    if (!isNew || !this.#merge.part(session, nowMs)) this.#air.configure(raw, config, nowMs);
+    else if (session === this.#onAir) this.#leadAnother(nowMs);
   }
 
   /** Where the session on air is silent, another one that delivers takes its place. */
   tick(nowMs: number): void {
+    this.#merge.tick(nowMs);
+    this.#air.expectLag(this.#merge.lagMs);
+    if (this.#onAir?.isSilent(nowMs) === true) this.#leadAnother(nowMs);
     const onAir = this.#onAir;
     if (onAir === undefined || this.#sessions.length < 2 || !onAir.isSilent(nowMs)) return;
     const better = bestOf(this.#sessions, nowMs);
@@ -148,7 +174,9 @@ export class Lineup {
     const { address } = session.request;
     const { stream } = this.#settings;
     this.#ports.observer.event("info", "session.closed", { stream, session: session.id, address, why });
-    if (session === this.#onAir) this.#follow(why, nowMs);
+    const isOnAir = session === this.#onAir;
+    this.#merge.remove(session, nowMs);
+    if (isOnAir && !this.#leadAnother(nowMs)) this.#follow(why, nowMs);
   }
 
   /** Throws everybody out; nobody steps in. */
@@ -165,6 +193,7 @@ export class Lineup {
     this.#onAir = undefined;
     this.#switching = undefined;
     this.#wanted = undefined;
+    this.#merge.clear();
     for (const session of this.#sessions.splice(0)) {
       session.backlog.clear();
       session.expelled.abort(fault);
@@ -185,7 +214,20 @@ export class Lineup {
       this.#switch(session, "primary-is-back", nowMs);
   }
 
-  #feed(frame: RawFrame, arrivedMs: number): void {
+  /** Of the sessions that carry the same, one that delivers is called the one on air. Answers whether there is one. */
+  #leadAnother(nowMs: number): boolean {
+    const paths = [...this.#merge.paths].filter((one) => one !== this.#onAir);
+    const next =
+      bestOf(paths, nowMs) ?? (this.#onAir !== undefined && this.#merge.has(this.#onAir) ? undefined : paths[0]);
+    if (next !== undefined) this.#onAir = next;
+    return next !== undefined;
+  }
+
+  #feed(frame: RawFrame, arrivedMs: number, path: EncoderSession): void {
+    if (path !== this.#source) {
+      this.#source = path;
+      for (const { raw, config } of path.configs.values()) this.#air.configure(raw, config, arrivedMs);
+    }
     this.#air.feed(frame, arrivedMs);
     const change = this.#switching;
     if (change === undefined || !this.#air.begun) return;
@@ -214,12 +256,14 @@ export class Lineup {
   #putOnAir(session: EncoderSession, nowMs: number): void {
     this.#onAir = session;
     if (this.#wanted?.session === session) this.#wanted = undefined;
+    this.#source = session;
     this.#air.begin(session, nowMs);
+    this.#merge.begin(session);
     const kept = session.backlog.fromKeyframe(session.hasPicture);
     session.backlog.clear();
     const key = kept.find(({ frame }) => session.leads(frame));
     if (key === undefined || this.#air.aheadMs(key.nowMs) > AHEAD_MS_MAX) return;
-    for (const { frame, nowMs: arrivedMs } of kept) this.#feed(frame, arrivedMs);
+    for (const { frame, nowMs: arrivedMs } of kept) this.#merge.take(session, frame, arrivedMs);
   }
 
   /** The session on air is gone: another one steps in at once. */
@@ -231,6 +275,7 @@ export class Lineup {
     }
     this.#onAir = undefined;
     this.#switching = undefined;
+    this.#merge.clear();
     this.#air.leave(why, nowMs);
   }
 }

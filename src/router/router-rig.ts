@@ -117,6 +117,8 @@ export class Encoder {
   mark = 0;
   /** Offset of its clock, milliseconds. */
   clockMs = 0;
+  /** Whether each payload is another one, as in a real encode. */
+  isDistinct = false;
   /** Whether pictures are left out, or keyframes are sent as if they were none. */
   fault: "none" | "no-pictures" | "no-keyframes" = "none";
 
@@ -143,6 +145,12 @@ export class Encoder {
     await this.#clock.advance((until * 1000) / 30 - sentMs);
   }
 
+  /** Sends what another one sends from now on: both are fed by one encode. */
+  follow(other: Encoder): void {
+    this.#pictures = other.#pictures;
+    this.#sounds = other.#sounds;
+  }
+
   /** What it sends next is due now. */
   align(): void {
     this.#startMs = this.#clock.nowMs() - (this.#pictures * 1000) / 30;
@@ -163,6 +171,7 @@ export class Encoder {
   #send(track: RawTrack, dts: number, keyframe: boolean, sizeBytes: number): void {
     const payload = new Uint8Array(sizeBytes);
     payload[sizeBytes - 1] = this.mark;
+    if (this.isDistinct) new DataView(payload.buffer).setUint32(0, dts);
     const stamp = (dts + this.clockMs) >>> 0;
     this.sink.frame({ track, dts: stamp, ptsOffset: 0, keyframe, payload }, this.#clock.nowMs());
   }

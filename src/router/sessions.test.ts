@@ -14,7 +14,9 @@ class Viewer {
   /** For how long a picture was held, milliseconds. */
   heldMs = 0;
   discontinuities = 0;
-  frames = 0;
+  pictures = 0;
+  /** The encoder's stamps, from the payloads of encoders that are distinct. */
+  readonly stamps: number[] = [];
 
   constructor(stage: Stage) {
     const subscription = stage.router.find("main")?.subscribe({ name: "viewer", from: "live" });
@@ -27,12 +29,13 @@ class Viewer {
       if (record.type === "cut" && record.discontinuity) this.discontinuities++;
       if (record.type !== "frame") continue;
       const { track, dts, duration, flags, payload } = record.frame;
-      this.frames++;
       const end = this.#ends.get(track);
       if (end !== undefined) expect(dts).toBe(end);
       expect(duration).toBeGreaterThan(0);
       this.#ends.set(track, dts + duration);
       if (track !== 0) continue;
+      this.pictures++;
+      this.stamps.push(new DataView(payload.buffer, payload.byteOffset).getUint32(0));
       const mark = payload.at(-1) ?? -1;
       if ((flags & FrameFlag.SLATE) !== 0) this.heldMs += duration / 90;
       else if (this.marks.at(-1) !== mark) this.marks.push(mark);
@@ -240,6 +243,59 @@ describe("room for encoders", () => {
     stage.router.expel("main", new Fault("KEY_REFUSED", "revoked"));
     expect([first.sink.expelled.aborted, second.sink.expelled.aborted]).toEqual([true, true]);
     expect(events.at(-1)).toMatchObject({ type: "stream.interrupted", why: "refused" });
+    await stage.router.close();
+  });
+});
+
+describe("two paths of one encode", () => {
+  async function paths(lagMs: number): Promise<Awaited<ReturnType<typeof two>>> {
+    const stage = await Stage.open();
+    const events: BroadcastEvent[] = [];
+    stage.router.onEvent((event) => events.push(event));
+    const first = marked(stage.open({ address: "192.0.2.1" }), 1);
+    const second = marked(stage.open({ address: "192.0.2.2" }), 1, 1_000_000_000);
+    first.isDistinct = true;
+    second.isDistinct = true;
+    await stage.run(lagMs / 1000, first);
+    await stage.run(5, first, second);
+    return { stage, first, second, viewer: new Viewer(stage), events };
+  }
+
+  test("are on air together; when the first dies, nothing is lost, held, repeated or told as a switch", async () => {
+    const { stage, first, second, viewer, events } = await paths(0);
+    expect(statesOf(stage)).toEqual(["1 primary on-air", "2 backup merged"]);
+    await stage.run(3, first, second);
+    const before = viewer.pictures;
+    first.end();
+    await stage.run(3, second);
+    expect(statesOf(stage)).toEqual(["2 backup on-air"]);
+    expect(viewer.pictures - before).toBeWithin(88, 92);
+    const third = marked(stage.open({ address: "192.0.2.3" }), 1, 77);
+    third.isDistinct = true;
+    third.follow(second);
+    await stage.run(3, second, third);
+    expect(statesOf(stage)).toEqual(["2 backup on-air", "3 primary merged"]);
+    second.end();
+    await stage.run(3, third);
+    expect([viewer.heldMs, viewer.discontinuities]).toEqual([0, 0]);
+    expect(events.map(({ type }) => type)).toEqual(["stream.live"]);
+    expect(stage.router.health("main")?.counters).toMatchObject({ switches: 0, interpolated: 0, clamped: 0 });
+    await stage.router.close();
+  });
+
+  test("one that is two seconds behind goes on where the first one ended, and no picture is held meanwhile", async () => {
+    const { stage, first, second, viewer, events } = await paths(2000);
+    expect(statesOf(stage)).toEqual(["1 primary on-air", "2 backup merged"]);
+    await stage.run(2, first, second);
+    first.end();
+    await stage.run(6, second);
+    expect(viewer.stamps.length).toBeGreaterThan(150);
+    for (const [i, stamp] of viewer.stamps.entries()) {
+      const before = viewer.stamps[i - 1];
+      if (before !== undefined) expect(stamp - before).toBeWithin(32, 35);
+    }
+    expect([viewer.heldMs, viewer.discontinuities]).toEqual([0, 0]);
+    expect(events.map(({ type }) => type)).toEqual(["stream.live"]);
     await stage.router.close();
   });
 });

@@ -28,6 +28,8 @@ const HOLD_AFTER_MS = 1000;
 /** The same in frames, where those are long; and its bound, milliseconds. */
 const HOLD_AFTER_FRAMES = 2.5;
 const HOLD_AFTER_MS_MAX = 2500;
+/** How long a picture is waited for at most, where more than usual is to be expected, milliseconds. */
+const EXPECTED_LAG_MS_MAX = 3000;
 /** How far behind the encoder's usual delay a held picture ends, microseconds: frames that are only late still find their place. */
 const HOLD_MARGIN_MICROS = 250_000;
 /** How far behind a leading track that delivers nothing useful may end before it is held, microseconds. */
@@ -51,6 +53,7 @@ export class Gate {
   #anchorMicros = 0;
   #anchorMs = 0;
   #holding = false;
+  #expectedLagMs = 0;
   #ended = false;
   /** When the leading track was heard again after a hold. */
   #heardAgainMs: number | undefined;
@@ -81,6 +84,11 @@ export class Gate {
   /** How far stream time would run ahead of real time if a session went on air with a keyframe that came at `nowMs`, milliseconds. */
   aheadMs(nowMs: number): number {
     return this.started ? (this.timeline.floorMicros - this.#streamNow(nowMs)) / 1000 : 0;
+  }
+
+  /** What comes next may be so much later than usual, milliseconds, and is worth it: it is what would have come. */
+  expectLag(ms: number): void {
+    this.#expectedLagMs = Math.min(EXPECTED_LAG_MS_MAX, ms);
   }
 
   get counters(): GateCounters {
@@ -321,7 +329,8 @@ export class Gate {
   #hold(leader: Lane, nowMs: number): void {
     const until = this.#streamNow(nowMs) - Math.round(this.#lag.micros) - HOLD_MARGIN_MICROS;
     const frameMs = (leader.video?.frameMicros ?? 0) / 1000;
-    const patienceMs = Math.min(HOLD_AFTER_MS_MAX, Math.max(HOLD_AFTER_MS, HOLD_AFTER_FRAMES * frameMs));
+    const patienceMs =
+      Math.min(HOLD_AFTER_MS_MAX, Math.max(HOLD_AFTER_MS, HOLD_AFTER_FRAMES * frameMs)) + this.#expectedLagMs;
     const isSilent = nowMs - leader.arrivedMs >= patienceMs;
     const isUseless = !leader.open && until - (leader.endMicros ?? until) > HOLD_BEHIND_MICROS;
     if (!this.#holding && !isSilent && !isUseless) return;

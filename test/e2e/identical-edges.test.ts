@@ -28,7 +28,13 @@ async function startGate(): Promise<OpenGate> {
   const checkpoints = { load: () => undefined, save: () => undefined, remove: () => undefined };
   const router = await startRouter({ ...ports, checkpoints });
   const lengths = { segmentSeconds: 2, partMs: 500, windowSeconds: WINDOW_SECONDS, graceSeconds: 20 };
-  const settings = { stream: "main", ...lengths, whenBusy: "backup", switchBack: "sticky", quickStart: true };
+  const settings = {
+    stream: "main",
+    ...lengths,
+    whenBusy: "backup" as const,
+    switchBack: "sticky" as const,
+    quickStart: true,
+  };
   const port = await freePort();
   const ingest = await startIngest({
     ...ports,

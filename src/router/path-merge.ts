@@ -1,0 +1,304 @@
+/**
+ * Paths that carry the same encode, made one: whoever has the next frame first gives it.
+ *
+ *   path ─same content, one distance between the clocks (`path-match.ts`)─▶ merged
+ *   merged frame ─at or before the end of its track─▶ it was there already: dropped
+ *                ─next, or nobody else can have what lies between─▶ out, with the first path's clock
+ *                ─later─▶ held for at most 300 ms, until another path has filled the gap
+ *
+ * A path whose own stamps jump leaves and is matched anew, as long as there is another one; the last one is let through as it comes.
+ */
+import type { RawFrame } from "#media/frame.ts";
+import type { Backlog } from "./backlog.ts";
+import { contentHash, PathMatch, RememberedFrames, ROUNDING_MS } from "./path-match.ts";
+
+/** How long a gap is held open for another path, milliseconds. */
+const GAP_WAIT_MS = 300;
+/** Step of a path's own stamps after which it is no longer trusted, milliseconds. */
+const STEP_MS_MAX = 1000;
+/** Frames of a track that differ from what was sent, in a row, after which a path is no longer the same encode. */
+const DIFFERENT_FRAMES = 16;
+/** A gap is a step longer than this many frames. */
+const GAP_FRAMES = 1.5;
+/** Frames of a track that wait for a gap to be filled: 5 s of sound at 48 kHz. */
+const HELD_FRAMES_MAX = 240;
+/** Frames sent that are remembered, so that a path can be seen to differ: some 4 s. */
+const SENT_FRAMES_MAX = 256;
+
+/** What merges: an encoder session, for one. */
+export interface MergePath {
+  /** Whether the frame is of the tracks that tell paths apart. */
+  leads(frame: RawFrame): boolean;
+  /** What it sent before it was merged. */
+  readonly backlog: Backlog;
+}
+
+interface Sent {
+  readonly hash: number;
+  readonly atMs: number;
+}
+
+interface Held<Path> {
+  readonly path: Path;
+  readonly frame: RawFrame;
+  readonly hash: number;
+  /** On the first path's clock. */
+  readonly stamp: number;
+  readonly arrivedMs: number;
+}
+
+interface TrackState<Path> {
+  /** Stamp of the last frame sent. */
+  end: number | undefined;
+  endHash: number;
+  intervalMs: number;
+  readonly held: Held<Path>[];
+  /** What was sent at which stamp, oldest first. */
+  readonly sent: Map<number, Sent>;
+}
+
+interface PathState {
+  readonly offset: number;
+  /** Last own stamp by track, on the first path's clock. */
+  readonly last: Map<number, number>;
+  /** Tracks on which it has given what comes after everything sent. */
+  readonly current: Set<number>;
+  arrivedMs: number;
+  lagMs: number;
+  different: number;
+}
+
+/** Merges paths of one encode. */
+export class PathMerge<Path extends MergePath> {
+  readonly #emit: (frame: RawFrame, nowMs: number, path: Path) => void;
+  readonly #paths = new Map<Path, PathState>();
+  readonly #matches = new Map<Path, PathMatch>();
+  readonly #tracks = new Map<number, TrackState<Path>>();
+  readonly #history = new RememberedFrames();
+
+  /** @param emit takes the merged frames, in decoding order of each track. */
+  constructor(emit: (frame: RawFrame, nowMs: number, path: Path) => void) {
+    this.#emit = emit;
+  }
+
+  /** Paths that are merged; one at least, once begun. */
+  get paths(): Iterable<Path> {
+    return this.#paths.keys();
+  }
+
+  has(path: Path): boolean {
+    return this.#paths.has(path);
+  }
+
+  /** Frames that wait for a gap to be filled. */
+  get heldFrames(): number {
+    let count = 0;
+    for (const { held } of this.#tracks.values()) count += held.length;
+    return count;
+  }
+
+  /** How long a path that is merged may take to give what comes next, milliseconds: others lag, and lose nothing. */
+  get lagMs(): number {
+    let lag = 0;
+    for (const path of this.#paths.values()) lag = Math.max(lag, path.lagMs);
+    return lag;
+  }
+
+  /** Only this path is left, with its own clock; all others are matched anew. */
+  begin(path: Path): void {
+    this.clear();
+    this.#paths.set(path, { offset: 0, last: new Map(), current: new Set(), arrivedMs: 0, lagMs: 0, different: 0 });
+  }
+
+  /** Nothing is merged. */
+  clear(): void {
+    this.#paths.clear();
+    this.#matches.clear();
+    this.#tracks.clear();
+    this.#history.clear();
+  }
+
+  /** A path is gone; what was held for it goes out. */
+  remove(path: Path, nowMs: number): void {
+    this.#matches.delete(path);
+    if (this.#paths.delete(path)) this.tick(nowMs);
+  }
+
+  /** Takes a path out that is to be matched anew, where another one is left. Answers whether it is out. */
+  part(path: Path, nowMs: number): boolean {
+    if (this.#paths.size < 2 || !this.#paths.has(path)) return !this.#paths.has(path);
+    this.remove(path, nowMs);
+    return true;
+  }
+
+  /** Takes a frame of any path. `isCompared`: whether there are others, merged or not. */
+  take(path: Path, frame: RawFrame, nowMs: number, isCompared = true): void {
+    const state = this.#paths.get(path);
+    const hash = isCompared ? contentHash(frame) : 0;
+    if (state === undefined) this.#compare(path, frame, hash, nowMs);
+    else {
+      const stamp = (frame.dts + state.offset) >>> 0;
+      this.#place(state, { path, frame, hash, stamp, arrivedMs: nowMs }, nowMs);
+    }
+  }
+
+  /** Waits that end. */
+  tick(nowMs: number): void {
+    for (const [key, track] of this.#tracks) this.#release(key, track, nowMs);
+  }
+
+  /** A path that is not merged: is it the same encode? */
+  #compare(path: Path, frame: RawFrame, hash: number, nowMs: number): void {
+    path.backlog.push(frame, nowMs);
+    if (!path.leads(frame)) return;
+    let match = this.#matches.get(path);
+    if (match === undefined) {
+      match = new PathMatch();
+      this.#matches.set(path, match);
+    }
+    const offset = match.frame(hash, frame, this.#history.find(hash));
+    if (offset !== undefined) this.#join(path, offset, nowMs);
+  }
+
+  #join(path: Path, offset: number, nowMs: number): void {
+    this.#matches.delete(path);
+    const state: PathState = {
+      offset,
+      last: new Map(),
+      current: new Set(),
+      arrivedMs: nowMs,
+      lagMs: 0,
+      different: 0,
+    };
+    this.#paths.set(path, state);
+    for (const { frame, nowMs: arrivedMs } of path.backlog.take()) {
+      // Its clock jumped meanwhile: what came before is of no use.
+      if (!this.has(path)) path.backlog.push(frame, arrivedMs);
+      else {
+        const stamp = (frame.dts + offset) >>> 0;
+        this.#place(state, { path, frame, hash: contentHash(frame), stamp, arrivedMs }, nowMs);
+      }
+    }
+  }
+
+  #place(state: PathState, held: Held<Path>, nowMs: number): void {
+    const { path, frame, stamp, hash, arrivedMs } = held;
+    const key = keyOf(frame);
+    const track = this.#track(key);
+    const last = state.last.get(key);
+    const step = last === undefined ? 0 : (stamp - last) | 0;
+    const isWild = step > STEP_MS_MAX || step < -STEP_MS_MAX;
+    if (isWild && this.part(path, nowMs)) {
+      path.backlog.push(frame, arrivedMs);
+      return;
+    }
+    state.last.set(key, stamp);
+    state.arrivedMs = nowMs;
+    if (this.#paths.size === 1 && (isWild || state.current.has(key) || track.end === undefined)) {
+      this.#send(key, track, held, nowMs);
+      return;
+    }
+    const ahead = track.end === undefined ? 1 : (stamp - track.end) | 0;
+    if (ahead <= 0 || (ahead <= ROUNDING_MS && hash === track.endHash)) {
+      // What it sent before it was merged proves nothing.
+      if (arrivedMs === nowMs) this.#seeAgain(path, state, track, held);
+      return;
+    }
+    state.different = 0;
+    this.#hold(track, held);
+    this.#release(key, track, nowMs);
+  }
+
+  /** A frame that was sent already tells how far its path lags, and whether it is the same encode still. */
+  #seeAgain(path: Path, state: PathState, track: TrackState<Path>, { stamp, hash, arrivedMs }: Held<Path>): void {
+    let isSame = false;
+    for (let off = -ROUNDING_MS; off <= ROUNDING_MS && !isSame; off++) {
+      const sent = track.sent.get((stamp + off) >>> 0);
+      if (sent === undefined || sent.hash !== hash) continue;
+      isSame = true;
+      state.lagMs = Math.max(0, arrivedMs - sent.atMs);
+    }
+    const isForgotten = ((stamp - (track.sent.keys().next().value ?? stamp)) | 0) < 0;
+    if (isSame) state.different = 0;
+    else if (!isForgotten && ++state.different >= DIFFERENT_FRAMES) this.part(path, arrivedMs);
+  }
+
+  #hold(track: TrackState<Path>, held: Held<Path>): void {
+    const list = track.held;
+    let at = list.length;
+    for (; at > 0; at--) {
+      const before = list[at - 1];
+      if (before === undefined) break;
+      const distance = (held.stamp - before.stamp) | 0;
+      if (Math.abs(distance) <= ROUNDING_MS && before.hash === held.hash) return;
+      if (distance >= 0) break;
+    }
+    list.splice(at, 0, held);
+  }
+
+  #release(key: number, track: TrackState<Path>, nowMs: number): void {
+    for (let next = track.held[0]; next !== undefined; next = track.held[0]) {
+      if (!this.#isDue(key, track, next, nowMs)) return;
+      track.held.shift();
+      this.#send(key, track, next, nowMs);
+    }
+  }
+
+  #isDue(key: number, track: TrackState<Path>, next: Held<Path>, nowMs: number): boolean {
+    if (track.end === undefined || track.intervalMs === 0 || track.held.length > HELD_FRAMES_MAX) return true;
+    if (((next.stamp - track.end) | 0) <= GAP_FRAMES * track.intervalMs + 1) return true;
+    if (nowMs - next.arrivedMs >= GAP_WAIT_MS) return true;
+    for (const [path, { last, arrivedMs, lagMs }] of this.#paths) {
+      if (path === next.path) continue;
+      const at = last.get(key);
+      const hasPassed = at !== undefined && ((at - next.stamp) | 0) >= -ROUNDING_MS;
+      if (!hasPassed && lagMs <= GAP_WAIT_MS && nowMs - arrivedMs <= GAP_WAIT_MS) return false;
+    }
+    return true;
+  }
+
+  #send(key: number, track: TrackState<Path>, { path, frame, hash, stamp }: Held<Path>, nowMs: number): void {
+    if (track.end !== undefined) {
+      const step = (stamp - track.end) | 0;
+      if (step > 0 && step <= STEP_MS_MAX)
+        track.intervalMs += track.intervalMs === 0 ? step : (step - track.intervalMs) / 8;
+    }
+    track.end = stamp;
+    track.endHash = hash;
+    track.sent.delete(stamp);
+    if (hash === 0) track.sent.clear();
+    else track.sent.set(stamp, { hash, atMs: nowMs });
+    if (track.sent.size > SENT_FRAMES_MAX) {
+      for (const oldest of track.sent.keys()) {
+        track.sent.delete(oldest);
+        break;
+      }
+    }
+    const state = this.#paths.get(path);
+    if (state !== undefined) {
+      state.current.add(key);
+      state.lagMs = 0;
+    }
+    for (const [other, { current }] of this.#paths) if (other !== path) current.delete(key);
+    this.#emit(stamp === frame.dts ? frame : { ...frame, dts: stamp }, nowMs, path);
+    if (hash === 0 || !path.leads(frame)) return;
+    this.#history.add(hash, stamp);
+    for (const [other, match] of this.#matches) {
+      const offset = match.other(hash, stamp, frame.keyframe);
+      if (offset !== undefined) this.#join(other, offset, nowMs);
+    }
+  }
+
+  #track(key: number): TrackState<Path> {
+    let track = this.#tracks.get(key);
+    if (track === undefined) {
+      track = { end: undefined, endHash: 0, intervalMs: 0, held: [], sent: new Map() };
+      this.#tracks.set(key, track);
+    }
+    return track;
+  }
+}
+
+function keyOf({ track }: RawFrame): number {
+  return track.number * 2 + Number(track.kind === "video");
+}
