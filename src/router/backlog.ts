@@ -37,6 +37,15 @@ export class Backlog {
     this.#head = 0;
   }
 
+  /** The newest frame of which this is true. */
+  findLast(isWanted: (frame: RawFrame) => boolean): RawFrame | undefined {
+    for (let at = this.#frames.length - 1; at >= this.#head; at--) {
+      const frame = this.#frames[at]?.frame;
+      if (frame !== undefined && isWanted(frame)) return frame;
+    }
+    return undefined;
+  }
+
   /** All of them, oldest first; afterwards it is empty. */
   take(): KeptFrame[] {
     const frames = this.#frames.slice(this.#head);

@@ -14,6 +14,8 @@ import { contentHash, PathMatch, RememberedFrames, ROUNDING_MS } from "./path-ma
 
 /** How long a gap is held open for another path, milliseconds. */
 const GAP_WAIT_MS = 300;
+/** How far a path may be ahead of what was sent, or behind it, milliseconds: 3 s of lag, and some air. */
+const DISTANCE_MS_MAX = 4000;
 /** Step of a path's own stamps after which it is no longer trusted, milliseconds. */
 const STEP_MS_MAX = 1000;
 /** Frames of a track that differ from what was sent, in a row, after which a path is no longer the same encode. */
@@ -162,6 +164,10 @@ export class PathMerge<Path extends MergePath> {
 
   #join(path: Path, offset: number, nowMs: number): void {
     this.#matches.delete(path);
+    const newest = path.backlog.findLast((frame) => path.leads(frame));
+    const end = newest === undefined ? undefined : this.#tracks.get(keyOf(newest))?.end;
+    if (newest === undefined || end === undefined || Math.abs((newest.dts + offset - end) | 0) > DISTANCE_MS_MAX)
+      return;
     const state: PathState = {
       offset,
       last: new Map(),
