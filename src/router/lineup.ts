@@ -21,6 +21,9 @@ import { bestOf, isUndecodable, returns } from "./switch-rule.ts";
 /** How far a switch may bring stream time ahead of real time, milliseconds: a picture that was sent already is shown at once, and later. */
 const AHEAD_MS_MAX = 1000;
 
+/** Age of a keyframe that a switch may begin with, milliseconds: what follows it goes out in one burst, which subscribers must be able to take. */
+const KEYFRAME_AGE_MS_MAX = 2000;
+
 /** A change of who is on air. */
 export interface Switch {
   readonly from: EncoderSession;
@@ -262,7 +265,8 @@ export class Lineup {
     const kept = session.backlog.fromKeyframe(session.hasPicture);
     session.backlog.clear();
     const key = kept.find(({ frame }) => session.leads(frame));
-    if (key === undefined || this.#air.aheadMs(key.nowMs) > AHEAD_MS_MAX) return;
+    if (key === undefined || nowMs - key.nowMs > KEYFRAME_AGE_MS_MAX || this.#air.aheadMs(key.nowMs) > AHEAD_MS_MAX)
+      return;
     for (const { frame, nowMs: arrivedMs } of kept) this.#merge.take(session, frame, arrivedMs);
   }
 
