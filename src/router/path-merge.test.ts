@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import type { RawFrame } from "#media/frame.ts";
 import { Backlog } from "./backlog.ts";
 import { PathMerge } from "./path-merge.ts";
