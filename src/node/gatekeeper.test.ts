@@ -99,13 +99,20 @@ describe("a pull", () => {
 
   test("is let onto its stream without a key, and no hook is asked", async () => {
     const { platform, asked } = await door();
-    await platform.add({ name: "main" });
+    await platform.add({ name: "main", settings: { whenBusy: "refuse" } });
     const gate = makePullGate({ config: loadConfig({ flags: [], environment: {} }), ...platform });
     const sink = gate.admit("main", origin);
     expect([sink.stream, asked.received.length]).toEqual(["main", 0]);
     const opened = platform.observer.named("session.opened").map(({ fields }) => fields);
     expect(opened).toEqual([
-      { stream: "main", address: "live.example.org", protocol: "pull", encoder: "rtmp://live.example.org" },
+      {
+        stream: "main",
+        session: 1,
+        role: "primary",
+        address: "live.example.org",
+        protocol: "pull",
+        encoder: "rtmp://live.example.org",
+      },
     ]);
     expect(() => gate.admit("main", origin)).toThrow("main is being published from live.example.org");
   });

@@ -10,6 +10,6 @@ export interface PullOrigin {
 
 /** Lets a pull onto its stream's gate, as an encoder with a valid key is let in. */
 export interface PullGate {
-  /** @throws Fault `STREAM_UNKNOWN`, `STREAM_BUSY` while an encoder publishes, `LIMIT_REACHED`. */
+  /** @throws Fault `STREAM_UNKNOWN`, `STREAM_BUSY` while an encoder publishes to a stream that takes one at a time, `LIMIT_REACHED`. */
   admit(stream: string, origin: PullOrigin): PublishSink;
 }
