@@ -78,7 +78,7 @@ describe.each(["none runs", "one runs"])("grandstand streams, when of the data f
       createdMs: expect.any(Number),
       managedBy: "platform",
       settings,
-      effectiveSettings: settings,
+      effectiveSettings: { ...settings, whenBusy: "backup", switchBack: "sticky" },
       keys: [{ id: keyId, createdAtMs: expect.any(Number) }],
     });
     const plain = await streams("add", "side");

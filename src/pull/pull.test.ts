@@ -114,6 +114,7 @@ describe("HLS", () => {
     expect(pictures(session).length).toBe(180);
     const arrivedMs = session?.arrivedMs ?? [];
     expect((arrivedMs.at(-1) ?? 0) - (arrivedMs[0] ?? 0)).toBeGreaterThan(5000);
+    await made.until(5000, "the failure", () => (failures(made).length > 0 ? true : undefined));
     expect(failures(made)[0]).toStartWith(`PULL_FAILED http://127.0.0.1:${web.port} ended its stream`);
   }, 25_000);
 
