@@ -160,9 +160,11 @@ describe("admitting an encoder", () => {
     using control = await start();
     const keys: string[] = [];
     for (let i = 0; i < 300; i++) keys.push((await control.catalogue.add({ name: `s${i}` })).key);
-    const medianOf = (key: string): number => {
-      const times: number[] = [];
-      for (let i = 0; i < 1500; i++) {
+    // All three are refused: the key of the last stream, one of the middle, and none.
+    const tried = [keys[299] ?? "", keys[150] ?? "", makeKey()].map((key) => ({ key, times: [] as number[] }));
+    // In turns, so that whatever else the machine does is the same for all.
+    for (let round = 0; round < 2000; round++) {
+      for (const { key, times } of tried) {
         const from = performance.now();
         try {
           control.catalogue.authenticate({ path: "s0", key, address });
@@ -171,12 +173,10 @@ describe("admitting an encoder", () => {
         }
         times.push(performance.now() - from);
       }
-      return times.sort((a, b) => a - b)[750] ?? 0;
-    };
-    medianOf("warm-up");
-    // All three are refused: the key of the last stream, one of the middle, and none.
-    const medians = [keys[299] ?? "", keys[150] ?? "", makeKey()].map(medianOf);
-    expect(Math.max(...medians) / Math.min(...medians)).toBeLessThan(2);
+    }
+    // The quicker ones: those that nothing interrupted.
+    const typical = tried.map(({ times }) => times.slice(500).sort((a, b) => a - b)[300] ?? 0);
+    expect(Math.max(...typical) / Math.min(...typical)).toBeLessThan(2);
   });
 });
 
