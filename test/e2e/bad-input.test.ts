@@ -113,9 +113,15 @@ describe("the RTMP port", () => {
     await untouched();
   }, 40_000);
 
-  test("refuses a second publisher with the same key, and the first goes on", async () => {
-    await using second = startEncoder({ url: `${platform.rtmp}/${MAIN_KEY}`, size: "160x90" });
-    expect(await within(20_000, "the second to be refused", second.exited)).not.toBe(0);
+  test("lets a second publisher with the same key stand by, and the first goes on", async () => {
+    await using _second = startEncoder({ url: `${platform.rtmp}/${MAIN_KEY}`, size: "160x90" });
+    const states = await eventually(20_000, "the second to be there", async () => {
+      const headers = { authorization: `Bearer ${platform.adminToken}` };
+      const answer = await fetch(`${platform.http}/api/v1/streams/main`, { headers });
+      const { health } = (await answer.json()) as { health: { sessions: readonly { state: string }[] } | null };
+      return health?.sessions.length === 2 ? health.sessions.map(({ state }) => state) : undefined;
+    });
+    expect(states).toEqual(["on-air", "standby"]);
     await untouched();
     expect(encoder.process.exitCode).toBeNull();
   }, 40_000);
