@@ -12,15 +12,23 @@ function nameOf(pid: number): string {
   return `${script.split("src/").at(-1)} ${words.at(-2) ?? ""}`.slice(0, 48);
 }
 
-await using platform = await startPlatform({ flags: ["--transcode-ladder", "180"] });
-await using _encoder = startEncoder({ url: `${platform.rtmp}/${MAIN_KEY}`, size: "640x360", video: ["-b:v", "800k"] });
-await untilOnAir(platform, "main", 30_000);
-const node = await platform.nodePid();
-for (let minute = 0; minute <= minutes; minute++) {
-  const figures = processTree(node).map(
-    (pid) => `${nameOf(pid)}: ${(residentBytesOf(pid) / 1024 ** 2).toFixed(0)} MiB`,
-  );
-  console.log(`${minute} min  ${figures.join("   ")}`);
-  if (minute < minutes) await new Promise((wake) => setTimeout(wake, 60_000));
+async function watch(): Promise<void> {
+  await using platform = await startPlatform({ flags: ["--transcode-ladder", "180"] });
+  await using _encoder = startEncoder({
+    url: `${platform.rtmp}/${MAIN_KEY}`,
+    size: "640x360",
+    video: ["-b:v", "800k"],
+  });
+  await untilOnAir(platform, "main", 30_000);
+  const node = await platform.nodePid();
+  for (let minute = 0; minute <= minutes; minute++) {
+    const figures = processTree(node).map(
+      (pid) => `${nameOf(pid)}: ${(residentBytesOf(pid) / 1024 ** 2).toFixed(0)} MiB`,
+    );
+    console.log(`${minute} min  ${figures.join("   ")}`);
+    if (minute < minutes) await new Promise((wake) => setTimeout(wake, 60_000));
+  }
 }
+
+await watch();
 process.exit(0);
