@@ -11,6 +11,7 @@
 import { FrameFlag } from "#media/frame.ts";
 import type { AudioConfig } from "#media/track.ts";
 import type { SoundRung } from "./rung.ts";
+import { hasRung } from "./rung-mask.ts";
 import { SoundDecoder } from "./sound-decoder.ts";
 import { SOUND_LOOKAHEAD_BLOCKS, SoundEncoder } from "./sound-encoder.ts";
 import { SOUND_BLOCK_SAMPLES, SoundGrid } from "./sound-grid.ts";
@@ -75,7 +76,7 @@ export class SoundPass {
     this.#rate = source.sampleRate;
     this.#decoder = SoundDecoder.open(source);
     this.#encoders = rungs.flatMap((rung, i) =>
-      ((mask >>> i) & 1) === 1 ? { rung: i, encoder: new SoundEncoder(rung, sampleRate) } : [],
+      hasRung(mask, i) ? { rung: i, encoder: new SoundEncoder(rung, sampleRate) } : [],
     );
     const channels = Math.max(1, ...rungs.map((rung) => rung.channels));
     this.#block = Array.from({ length: channels }, () => new Float32Array(SOUND_BLOCK_SAMPLES));

@@ -3,7 +3,6 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Fault } from "#faults/fault.ts";
 import { parseAacConfig } from "#media/codecs/aac.ts";
 import { parseAc3Frame, parseEac3Frame } from "#media/codecs/ac3.ts";
 import { withAdts } from "#media/codecs/adts.ts";
@@ -11,11 +10,11 @@ import { parseFlacConfig } from "#media/codecs/flac.ts";
 import { parseMp3Frame } from "#media/codecs/mp3.ts";
 import { parseOpusConfig } from "#media/codecs/opus.ts";
 import { type Frame, FrameFlag } from "#media/frame.ts";
-import type { AudioConfig, TrackConfig } from "#media/track.ts";
-import { systemClock } from "#time/system-clock.ts";
+import type { AudioConfig } from "#media/track.ts";
 import type { SoundRung } from "./rung.ts";
 import { soundRateOf } from "./sound-ladder.ts";
-import { type RungFrame, TranscodeProcess } from "./transcode-process.ts";
+import type { RungFrame } from "./transcode-process.ts";
+import { WorkerRun } from "./worker-run.ts";
 
 /** Number of the first segment of every clip. */
 export const FIRST_SEGMENT = 700;
@@ -168,77 +167,17 @@ export interface SoundRunOptions {
   readonly isFromStart?: boolean;
 }
 
-/** A run of a worker and all it told. */
-export class SoundRun {
-  readonly process: TranscodeProcess;
+/** A run of a worker for sound and all it told. */
+export class SoundRun extends WorkerRun<AudioConfig> {
   readonly sampleRate: number;
-  configs: readonly AudioConfig[] = [];
-  readonly frames: RungFrame[][];
-  /** Per rung: segment → frame count. */
-  readonly sealed: Map<number, number>[];
-  readonly faults: Fault[] = [];
-  cpuMicros = 0;
-  #changed = Promise.withResolvers<void>();
-  #open: Frame | undefined;
 
   constructor(
     { config, timescale }: Omit<SoundClip, "frames" | "heard">,
     { rungs = [SMALL_RUNG], isFromStart = true }: SoundRunOptions = {},
   ) {
-    this.sampleRate = soundRateOf(timescale);
-    this.frames = rungs.map(() => []);
-    this.sealed = rungs.map(() => new Map());
     const job = { kind: "audio", source: config, timescale, rungs, isFromStart } as const;
-    const events = {
-      ready: (configs: readonly TrackConfig[]) => {
-        this.configs = configs.filter((made) => made.kind === "audio");
-        this.#happened();
-      },
-      frame: (frame: RungFrame) => {
-        this.frames[frame.rung]?.push(frame);
-        this.#happened();
-      },
-      sealed: (rung: number, segment: number, frameCount: number) => {
-        this.sealed[rung]?.set(segment, frameCount);
-        this.#happened();
-      },
-      spent: (cpuMicros: number) => {
-        this.cpuMicros += cpuMicros;
-      },
-      failed: (fault: Fault) => {
-        this.faults.push(fault);
-        this.#happened();
-      },
-    };
-    this.process = new TranscodeProcess(job, events, systemClock);
-  }
-
-  /** Sends frames and, where a segment ends, its seal. */
-  feed(frames: readonly Frame[]): this {
-    for (const frame of frames) {
-      const before = this.#open;
-      if (before !== undefined && before.segment !== frame.segment) this.process.seal(before.segment, before.index + 1);
-      this.process.frame(frame);
-      this.#open = frame;
-    }
-    return this;
-  }
-
-  /** Seals the last segment and ends the worker. */
-  async finish(): Promise<this> {
-    if (this.#open !== undefined) this.process.seal(this.#open.segment, this.#open.index + 1);
-    await this.process.finish();
-    return this;
-  }
-
-  /** Resolves when `reached` holds after some event. */
-  async until(reached: () => boolean): Promise<void> {
-    while (!reached()) await this.#changed.promise;
-  }
-
-  /** A rung's frames of one segment. */
-  segment(rung: number, segment: number): RungFrame[] {
-    return (this.frames[rung] ?? []).filter((frame) => frame.segment === segment);
+    super(job, (made) => made.kind === "audio");
+    this.sampleRate = soundRateOf(timescale);
   }
 
   /** Decodes all of a rung. */
@@ -246,10 +185,5 @@ export class SoundRun {
     const config = this.configs[rung];
     if (config === undefined) throw new Error("the rung has no parameters");
     return decodeRung(config, this.frames[rung] ?? []);
-  }
-
-  #happened(): void {
-    this.#changed.resolve();
-    this.#changed = Promise.withResolvers();
   }
 }

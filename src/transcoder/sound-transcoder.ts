@@ -12,6 +12,7 @@ import { assert } from "#faults/fault.ts";
 import { FrameFlag } from "#media/frame.ts";
 import type { AudioConfig, TrackConfig } from "#media/track.ts";
 import type { Tell } from "./rung-line.ts";
+import { ALL_RUNGS } from "./rung-mask.ts";
 import { SOUND_FRAME_BYTES_MAX } from "./sound-decoder.ts";
 import { SOUND_BLOCK_SAMPLES, SoundGrid } from "./sound-grid.ts";
 import { soundRateOf } from "./sound-ladder.ts";
@@ -47,7 +48,7 @@ export class SoundTranscoder implements TrackTranscoder {
   #nextDts: number | undefined;
   /** Number of the newest segment. */
   #segment = -1;
-  #mask = 0xffff_ffff;
+  #mask = ALL_RUNGS;
 
   /** @throws Fault `CODEC_UNSUPPORTED` when the source cannot be decoded or a rung cannot be encoded. */
   constructor(job: SoundJob, tell: Tell) {

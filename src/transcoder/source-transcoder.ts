@@ -16,6 +16,7 @@ import type { TrackConfig, VideoConfig } from "#media/track.ts";
 import { HeldPicture } from "./held-picture.ts";
 import { neutralPicture } from "./neutral-picture.ts";
 import { RungLine, type Tell } from "./rung-line.ts";
+import { ALL_RUNGS, hasRung } from "./rung-mask.ts";
 import { ScalingStage } from "./scaling-stage.ts";
 import { SegmentTiming } from "./segment-timing.ts";
 import { type DecodedPicture, isCleanStart, SourceDecoder } from "./source-decoder.ts";
@@ -57,7 +58,7 @@ export class SourceTranscoder implements TrackTranscoder {
   /** The decoder only gets to know what the next segment needs. */
   #isWarmingUp = false;
   /** Bits of the rungs that are made of the next segment. */
-  #mask = 0xffff_ffff;
+  #mask = ALL_RUNGS;
   #sequence = 0;
   /** What was shown last. */
   #shown: HeldPicture | undefined;
@@ -216,7 +217,7 @@ export class SourceTranscoder implements TrackTranscoder {
   async #present(segment: OpenSegment, frame: SourceFrame, picture: HeldPicture): Promise<void> {
     this.#owners.delete(frame.sequence);
     const position = segment.shownCount++;
-    const lines = this.#lines.filter((line, i) => position % line.divisor === 0 && has(segment.mask, i));
+    const lines = this.#lines.filter((line, i) => position % line.divisor === 0 && hasRung(segment.mask, i));
     if (lines.length === 0) return;
     await this.#scaling.room();
     this.#scaling.present(segment.timing, position, frame.pts, picture.hold(), lines);
@@ -242,10 +243,6 @@ export class SourceTranscoder implements TrackTranscoder {
     this.#segments.shift();
     for (const decoded of next?.early.splice(0) ?? []) if (next !== undefined) await this.#showIn(next, decoded);
   }
-}
-
-function has(mask: number, bit: number): boolean {
-  return ((mask >>> bit) & 1) === 1;
 }
 
 /** An encoder that reorders shows its keyframe by so many pictures later than it is decoded. */

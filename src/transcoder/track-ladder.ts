@@ -17,6 +17,7 @@ import type { LadderPlan } from "./ladder-plan.ts";
 import type { LadderHealth } from "./relay-health.ts";
 import { type RungChange, RungChoice } from "./rung-choice.ts";
 import { RungLane } from "./rung-lane.ts";
+import { hasRung } from "./rung-mask.ts";
 import { type RungFrame, TranscodeProcess } from "./transcode-process.ts";
 
 /** Waits before a lost worker is replaced, milliseconds; the last one is repeated. */
@@ -334,7 +335,7 @@ export class TrackLadder {
     let isMore = false;
     for (const [i, rung] of plan.rungs.entries()) {
       const config = this.#configs[i];
-      if (config === undefined || this.#lanes[i] !== undefined || ((mask >>> i) & 1) === 0) continue;
+      if (config === undefined || this.#lanes[i] !== undefined || !hasRung(mask, i)) continue;
       const { isLocked } = plan;
       const madeFrom = source.id;
       const lane = new RungLane({ rung, id: firstId + i, madeFrom, config, isLocked, publish, isDiscontinuous });

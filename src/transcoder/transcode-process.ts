@@ -7,6 +7,7 @@ import { type TrackConfig, VIDEO_TIMESCALE } from "#media/track.ts";
 import type { Clock } from "#time/clock.ts";
 import { microsToTicks, ticksToMicros } from "#time/ticks.ts";
 import { soundRateOf } from "./sound-ladder.ts";
+import { ALL_RUNGS, hasRung } from "./rung-mask.ts";
 import {
   type TranscodeJob,
   type WireFrame,
@@ -109,7 +110,7 @@ export class TranscodeProcess {
   readonly #takenTicks: number[] = [];
   readonly #backTicks: number[];
   /** Bits of the rungs that are made. */
-  #mask = 0xffff_ffff;
+  #mask = ALL_RUNGS;
 
   /** Starts the worker; what becomes of it is told to `events`. */
   constructor(job: TranscodeJob, events: TranscodeEvents, clock: Clock) {
@@ -139,7 +140,7 @@ export class TranscodeProcess {
   get behindMicros(): number {
     if (this.#sentTicks === undefined) return 0;
     const sentTicks = this.#sentTicks;
-    const made = this.#backTicks.filter((_, rung) => this.#isMade(rung));
+    const made = this.#backTicks.filter((_, rung) => hasRung(this.#mask, rung));
     return ticksToMicros(sentTicks - Math.min(sentTicks, ...made), this.#timescale);
   }
 
@@ -184,14 +185,10 @@ export class TranscodeProcess {
   setRungs(mask: number): void {
     const sentTicks = this.#sentTicks;
     for (const [rung] of this.#backTicks.entries()) {
-      if (sentTicks !== undefined && !this.#isMade(rung)) this.#backTicks[rung] = sentTicks;
+      if (sentTicks !== undefined && !hasRung(this.#mask, rung)) this.#backTicks[rung] = sentTicks;
     }
     this.#mask = mask;
     this.#send({ kind: "rungs", mask });
-  }
-
-  #isMade(rung: number): boolean {
-    return ((this.#mask >>> rung) & 1) === 1;
   }
 
   /** Has everything encoded and told that was sent, and ends the worker. Resolves when it is gone, also when it failed meanwhile. */

@@ -1,7 +1,5 @@
 /** For tests: clips made by the system's ffmpeg, as frames of the gate; a worker's run over them; what came out, decoded by ffmpeg. */
 import { spawnSync } from "node:child_process";
-import type { EncoderFallback } from "#codecs/encoding.ts";
-import type { Fault } from "#faults/fault.ts";
 import { av1ConfigOf, splitObus, withoutTransportObus } from "#media/codecs/av1.ts";
 import { parseAvcConfig } from "#media/codecs/avc.ts";
 import { parseHevcConfig } from "#media/codecs/hevc.ts";
@@ -12,7 +10,7 @@ import type { Clock } from "#time/clock.ts";
 import { systemClock } from "#time/system-clock.ts";
 import type { Encoding, Rung } from "./rung.ts";
 import { hashesOf } from "./rung-rig.ts";
-import { type RungFrame, TranscodeProcess } from "./transcode-process.ts";
+import { WorkerRun } from "./worker-run.ts";
 
 /** A source as the link gives it. */
 export interface Clip {
@@ -147,86 +145,15 @@ export function rungOf(width: number, height: number, bitrate: number, frameRate
 /** Waits half as long as it is told. */
 export const HURRIED_CLOCK: Clock = { ...systemClock, sleep: (ms, signal) => systemClock.sleep(ms / 2, signal) };
 
-/** A run of a worker and all it told. */
-export class Run {
-  readonly process: TranscodeProcess;
+/** A run of a worker for pictures and all it told. */
+export class Run extends WorkerRun<VideoConfig> {
   readonly rungs: readonly Rung[];
-  configs: readonly VideoConfig[] = [];
-  readonly frames: RungFrame[][];
-  /** Per rung: segment → frame count. */
-  readonly sealed: Map<number, number>[];
-  readonly faults: Fault[] = [];
-  readonly fallbacks: EncoderFallback[] = [];
-  /** Processor time that the worker told of, microseconds. */
-  cpuMicros = 0;
-  /** Milliseconds from the start to the first frame of a rung. */
-  firstFrameMs: number | undefined;
-  #changed = Promise.withResolvers<void>();
-  #open: Frame | undefined;
 
   constructor({ config, fps }: Clip, rungs: readonly Rung[], clock: Clock = systemClock, own: Partial<Encoding> = {}) {
-    const startedMs = systemClock.nowMs();
-    this.rungs = rungs;
-    this.frames = rungs.map(() => []);
-    this.sealed = rungs.map(() => new Map());
     const encoding = { profile: "realtime", coding: "identical", hardware: "none", ...own } as const;
     const job = { kind: "video", source: config, frameRate: { num: fps, den: 1 }, rungs, encoding } as const;
-    const events = {
-      ready: (configs: readonly VideoConfig[]) => {
-        this.configs = configs;
-        this.#happened();
-      },
-      frame: (frame: RungFrame) => {
-        this.firstFrameMs ??= systemClock.nowMs() - startedMs;
-        this.frames[frame.rung]?.push(frame);
-        this.#happened();
-      },
-      sealed: (rung: number, segment: number, frameCount: number) => {
-        this.sealed[rung]?.set(segment, frameCount);
-        this.#happened();
-      },
-      spent: (cpuMicros: number) => {
-        this.cpuMicros += cpuMicros;
-        this.#happened();
-      },
-      fellBack: (fallback: EncoderFallback) => {
-        this.fallbacks.push(fallback);
-        this.#happened();
-      },
-      failed: (fault: Fault) => {
-        this.faults.push(fault);
-        this.#happened();
-      },
-    };
-    this.process = new TranscodeProcess(job, events, clock);
-  }
-
-  /** Sends frames and, where a segment ends, its seal. */
-  feed(frames: readonly Frame[]): this {
-    for (const frame of frames) {
-      const before = this.#open;
-      if (before !== undefined && before.segment !== frame.segment) this.process.seal(before.segment, before.index + 1);
-      this.process.frame(frame);
-      this.#open = frame;
-    }
-    return this;
-  }
-
-  /** Seals the last segment and ends the worker. */
-  async finish(): Promise<this> {
-    if (this.#open !== undefined) this.process.seal(this.#open.segment, this.#open.index + 1);
-    await this.process.finish();
-    return this;
-  }
-
-  /** Resolves when `reached` holds after some event. */
-  async until(reached: () => boolean): Promise<void> {
-    while (!reached()) await this.#changed.promise;
-  }
-
-  /** A rung's frames of one segment. */
-  segment(rung: number, segment: number): RungFrame[] {
-    return (this.frames[rung] ?? []).filter((frame) => frame.segment === segment);
+    super(job, (made) => made.kind === "video", clock);
+    this.rungs = rungs;
   }
 
   /** Decodes a rung with ffmpeg: what it complains about, and the hashes of the pictures it gave. */
@@ -234,10 +161,5 @@ export class Run {
     const config = this.configs[rung];
     const payloads = (this.frames[rung] ?? []).map(({ payload }) => payload);
     return config === undefined ? { errors: "no configuration", pictures: [] } : hashesOf(config, payloads);
-  }
-
-  #happened(): void {
-    this.#changed.resolve();
-    this.#changed = Promise.withResolvers();
   }
 }

@@ -27,3 +27,33 @@ export function Dialog({ title, onClose, children }: DialogProps): JSX.Element {
     </dialog>
   );
 }
+
+interface FormEndProps {
+  /** What went wrong, in words; empty: nothing. */
+  readonly problem: string;
+  readonly isBusy: boolean;
+  /** What the button says that sends the form. */
+  readonly action: string;
+  readonly onClose: () => void;
+}
+
+/** The end of a form in a dialog: what went wrong, a way out, and the button that sends it. */
+export function FormEnd({ problem, isBusy, action, onClose }: FormEndProps): JSX.Element {
+  return (
+    <>
+      {problem !== "" && (
+        <p class="field-problem" role="alert">
+          {problem}
+        </p>
+      )}
+      <div class="dialog-actions">
+        <button type="button" class="button" onClick={onClose}>
+          Cancel
+        </button>
+        <button type="submit" class="button button-primary" disabled={isBusy}>
+          {action}
+        </button>
+      </div>
+    </>
+  );
+}

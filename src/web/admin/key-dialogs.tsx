@@ -3,7 +3,7 @@ import type { JSX } from "preact";
 import { CopyButton } from "#web/copy-button.tsx";
 import type { NewKeyAnswer } from "#web/wire.ts";
 import { api, problemText } from "./api.ts";
-import { Dialog } from "./dialog.tsx";
+import { Dialog, FormEnd } from "./dialog.tsx";
 
 /** One value to copy. */
 export function CopyField({ label, value }: { label: string; value: string }): JSX.Element {
@@ -121,19 +121,7 @@ export function AddStream({
         </p>
         <label for="new-title">Title</label>
         <input id="new-title" name="title" maxLength={200} autocomplete="off" placeholder="What viewers read" />
-        {problem.value !== "" && (
-          <p class="field-problem" role="alert">
-            {problem.value}
-          </p>
-        )}
-        <div class="dialog-actions">
-          <button type="button" class="button" onClick={onClose}>
-            Cancel
-          </button>
-          <button type="submit" class="button button-primary" disabled={isBusy.value}>
-            Create stream
-          </button>
-        </div>
+        <FormEnd problem={problem.value} isBusy={isBusy.value} action="Create stream" onClose={onClose} />
       </form>
     </Dialog>
   );

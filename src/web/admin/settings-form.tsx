@@ -2,7 +2,7 @@ import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import type { AdminStream, EffectiveSettings } from "#web/wire.ts";
 import { api, problemText, type StreamChange } from "./api.ts";
-import { Dialog } from "./dialog.tsx";
+import { Dialog, FormEnd } from "./dialog.tsx";
 import { LATENCY_WORDS, ladderText, partsText } from "./setting-words.ts";
 
 /** Shortest and longest segment that the platform takes, seconds. */
@@ -195,19 +195,7 @@ export function SettingsForm({ stream, platform, onChanged, onClose }: SettingsF
           The title changes at once. Everything else holds from the stream's next broadcast on
           {stream.health === null ? "." : "; the one on air goes on as it began."}
         </p>
-        {problem.value !== "" && (
-          <p class="field-problem" role="alert">
-            {problem.value}
-          </p>
-        )}
-        <div class="dialog-actions">
-          <button type="button" class="button" onClick={onClose}>
-            Cancel
-          </button>
-          <button type="submit" class="button button-primary" disabled={isBusy.value}>
-            Save
-          </button>
-        </div>
+        <FormEnd problem={problem.value} isBusy={isBusy.value} action="Save" onClose={onClose} />
       </form>
     </Dialog>
   );

@@ -3,7 +3,7 @@ import type { ComponentChildren, JSX } from "preact";
 import { TARGET_PRESETS } from "#web/target-presets.ts";
 import type { AdminStream, AdminTarget } from "#web/wire.ts";
 import { api, problemText } from "./api.ts";
-import { Dialog } from "./dialog.tsx";
+import { Dialog, FormEnd } from "./dialog.tsx";
 
 /** Chosen for a server that is none of the known services. */
 const CUSTOM = "custom";
@@ -175,19 +175,12 @@ export function TargetForm({ stream, target, onSaved, onClose }: TargetFormProps
       <form class="form" onSubmit={(event) => void onSubmit(event)}>
         {target === undefined && <ServiceField draft={draft.value} onInput={onInput} />}
         <Fields stream={stream} target={target} draft={draft.value} onInput={onInput} />
-        {problem.value !== "" && (
-          <p class="field-problem" role="alert">
-            {problem.value}
-          </p>
-        )}
-        <div class="dialog-actions">
-          <button type="button" class="button" onClick={onClose}>
-            Cancel
-          </button>
-          <button type="submit" class="button button-primary" disabled={isBusy.value}>
-            {target === undefined ? "Add target" : "Save"}
-          </button>
-        </div>
+        <FormEnd
+          problem={problem.value}
+          isBusy={isBusy.value}
+          action={target === undefined ? "Add target" : "Save"}
+          onClose={onClose}
+        />
       </form>
     </Dialog>
   );
