@@ -14,5 +14,6 @@ export function adminStream(
   if (health === undefined) return { ...stream, health: null };
   if (histories) return { ...stream, health };
   const tracks = health.tracks.map((track) => ({ ...track, bitrateHistory: [] }));
-  return { ...stream, health: { ...health, tracks } };
+  const airtime = { ...health.airtime, stretches: health.airtime.stretches.slice(-1) };
+  return { ...stream, health: { ...health, tracks, airtime } };
 }

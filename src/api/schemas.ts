@@ -3,6 +3,7 @@ import { OVERLAP_SECONDS_MAX } from "#control/catalogue.ts";
 import { LATENCIES, SETTING_BOUNDS, SLATE_WORDS_CHARACTERS_MAX } from "#control/stream-settings.ts";
 import { LADDER_ALLOWED, LADDER_CHARACTERS_MAX } from "#media/ladder.ts";
 import { BUSY_POLICIES, CONTINUITIES, RETURN_POLICIES } from "#media/publish.ts";
+import { AIR_REASONS } from "#router/air-log.ts";
 import type { AdminStream, EffectiveSettings, LiveStream, Problem } from "#web/wire.ts";
 
 /** Longest name a request may carry, characters; the catalogue is stricter. */
@@ -46,6 +47,38 @@ const trackHealth = z.object({
   bitrateHistory: z.array(z.number()).describe("one value a second, oldest first; empty in lists"),
 });
 
+const airSource = z
+  .discriminatedUnion("kind", [
+    z.object({
+      kind: z.literal("encoder"),
+      session: z.number().describe("its session's id"),
+      role: z.enum(["primary", "backup"]),
+      address: z.string(),
+      protocol: z.string(),
+      encoder: z.string().nullable(),
+    }),
+    z.object({ kind: z.literal("slate") }),
+    z.object({ kind: z.literal("held") }),
+  ])
+  .describe("an encoder's picture, the prepared picture, or the last picture held");
+
+const airtime = z
+  .object({
+    stretches: z
+      .array(
+        z.object({
+          fromMs: ms.describe("milliseconds since the Unix epoch; until the next one begins"),
+          source: airSource,
+          why: z.enum(AIR_REASONS).describe("what became of the source before, or why this one was chosen"),
+        }),
+      )
+      .describe("oldest first; in lists only the last one"),
+    forgotten: z.number().describe("older stretches that are no longer known"),
+    untilMs: ms.describe("now, by the clock of the stretches, or the broadcast's end"),
+    endedWhy: z.enum(["stopped", "grace-over", "removed", "shutdown"]).nullable(),
+  })
+  .openapi("Airtime");
+
 const health = z
   .object({
     state: z.enum(["live", "interrupted"]),
@@ -77,6 +110,7 @@ const health = z
     }),
     warnings: z.array(z.object({ code: z.string(), sentence: z.string(), fix: z.string() })),
     segments: z.number(),
+    airtime,
   })
   .openapi("StreamHealth");
 

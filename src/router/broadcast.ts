@@ -16,8 +16,9 @@ import type { EncoderMetadata, PublishRequest, PublishSink, SessionEnd } from "#
 import type { TrackConfig } from "#media/track.ts";
 import type { GateCheckpoint } from "#timeline/checkpoint.ts";
 import { Gate } from "#timeline/gate.ts";
+import { AirLog } from "./air-log.ts";
 import type { EncoderSession } from "./encoder-session.ts";
-import { type BroadcastHealth, broadcastHealth, KeyframeMeter } from "./health.ts";
+import { type BroadcastHealth, broadcastHealth, KeyframeMeter, sessionHealth } from "./health.ts";
 import { LifeEvents } from "./life-events.ts";
 import { type Air, Lineup, type Switch } from "./lineup.ts";
 import type { BroadcastSettings, RouterPorts } from "./ports.ts";
@@ -56,6 +57,7 @@ export class Broadcast {
   readonly #keyframes = new KeyframeMeter();
   readonly #life: LifeEvents;
   readonly #lineup: Lineup;
+  readonly #airLog: AirLog;
   /** Since when the gate has been holding a picture. */
   #heldSinceMs: number | undefined;
   #graceEndsMs = Number.POSITIVE_INFINITY;
@@ -75,6 +77,7 @@ export class Broadcast {
     this.#life = new LifeEvents(settings.stream, (event) => options.events.happened(event));
     this.#meteredMs = ports.clock.nowMs();
     this.#arrivedMs = this.#meteredMs;
+    this.#airLog = new AirLog({ nowMs: this.#meteredMs, wallMs: ports.clock.wallMs() });
     this.#gate = new Gate({
       settings: {
         stream: settings.stream,
@@ -129,6 +132,7 @@ export class Broadcast {
     this.#heldSinceMs = this.#gate.holding ? (this.#heldSinceMs ?? nowMs) : undefined;
     this.#lineup.tick(nowMs);
     this.#updateState(nowMs);
+    if (this.#state === "live") this.#logEncoder();
     if (nowMs - this.#headMs >= HEAD_EVERY_MS) {
       this.#headMs = nowMs;
       const inputAgeMs = Math.max(0, Math.round(nowMs - this.#arrivedMs));
@@ -154,6 +158,7 @@ export class Broadcast {
       this.#tellFailure(error);
       this.live?.publish({ type: "end", why });
     }
+    this.#airLog.ended(why, nowMs);
     this.#lineup.close(fault ?? new Fault("CONNECTION_LOST", `the broadcast ended (${why})`));
     this.#ports.observer.event("info", "broadcast.ended", { stream: this.stream, why });
     this.#life.ended(why, this.#ports.clock.wallMs() - this.#gate.timeline.startedWallMs);
@@ -193,6 +198,7 @@ export class Broadcast {
       reconnects: lineup.reconnects,
       switches: lineup.switches,
       lags: this.live?.lags ?? 0,
+      airtime: this.#airLog.airtime(this.#ports.clock.nowMs()),
     });
   }
 
@@ -279,6 +285,7 @@ export class Broadcast {
     const text = "another encoder is on air";
     this.#ports.observer.event("warn", "stream.switched", { stream: this.stream, ...fields }, text);
     this.#life.switched(from.request, to.request, why);
+    this.#logEncoder();
     this.#events.changed();
   }
 
@@ -299,9 +306,28 @@ export class Broadcast {
     const name = state === "live" ? "broadcast.live" : "broadcast.interrupted";
     this.#ports.observer.event(state === "live" ? "info" : "warn", name, { stream: this.stream });
     const atMicros = Math.round(this.#gate.timeline.leader?.endMicros ?? nowMs * 1000);
+    if (delivers) this.#logEncoder();
+    else this.#logHeld(why, nowMs);
     this.live.publish({ type: "event", name: state === "live" ? "resumed" : "silent", atMicros });
     if (delivers) this.#life.delivers(this.live.timelineId, session.request, nowMs);
     else this.#life.interrupted(why, nowMs);
     this.#events.changed();
+  }
+
+  /** The session on air is seen from now on, where its picture is there. */
+  #logEncoder(): void {
+    const { onAir, why } = this.#lineup;
+    if (onAir === undefined || !this.#gate.begun) return;
+    const { clock } = this.#ports;
+    const nowMs = clock.nowMs();
+    // The first picture was kept until it was clear how to begin.
+    const keptMs = this.#airLog.isEmpty ? clock.wallMs() - this.#gate.timeline.startedWallMs : 0;
+    this.#airLog.encoder({ ...sessionHealth(onAir, "on-air", nowMs), session: onAir.id }, why, nowMs - keptMs);
+  }
+
+  #logHeld(why: SessionEnd | "silent", nowMs: number): void {
+    const { onAir, switchingFor } = this.#lineup;
+    const isUseless = onAir?.isSilent(nowMs) === false;
+    this.#airLog.held(switchingFor ?? (isUseless ? "undecodable" : why), nowMs);
   }
 }

@@ -91,6 +91,55 @@ export interface StreamHealth {
   };
   readonly warnings: readonly Warning[];
   readonly segments: number;
+  readonly airtime: Airtime;
+}
+
+/** What viewers saw: an encoder's picture, the prepared picture, or the last picture held. */
+export type AirSource =
+  | {
+      readonly kind: "encoder";
+      /** Its session's id. */
+      readonly session: number;
+      readonly role: "primary" | "backup";
+      readonly address: string;
+      readonly protocol: string;
+      readonly encoder: string | null;
+    }
+  | { readonly kind: "slate" }
+  | { readonly kind: "held" };
+
+/** Why what is on air changed: what became of the source before, or why this one was chosen. */
+export type AirReason =
+  | "started"
+  | "silent"
+  | "lost"
+  | "finished"
+  | "refused"
+  | "undecodable"
+  | "late"
+  | "primary-is-back"
+  | "by-hand"
+  | "replaced"
+  | "merged-path-lost"
+  | "back";
+
+/** One source's time on air; it lasts until the next one begins. */
+export interface AirStretch {
+  readonly fromMs: number;
+  readonly source: AirSource;
+  readonly why: AirReason;
+}
+
+/** Who was on air when. */
+export interface Airtime {
+  /** Oldest first. Of streams in lists only the last one. */
+  readonly stretches: readonly AirStretch[];
+  /** How many older stretches are no longer known. */
+  readonly forgotten: number;
+  /** Until when it goes: now, by the clock of the stretches, or the broadcast's end. */
+  readonly untilMs: number;
+  /** Why the broadcast ended; `null` while it lasts. */
+  readonly endedWhy: "stopped" | "grace-over" | "removed" | "shutdown" | null;
 }
 
 /** A key as lists show it: nothing of it opens a door. */
