@@ -101,6 +101,8 @@ export interface TargetEntry {
   readonly keyEnd: string;
   readonly rendition: string;
   readonly enabled: boolean;
+  /** `file`: declared in the configuration file, and changed there. */
+  readonly managedBy: "file" | "platform";
 }
 
 /** What of a target is written or to change; what is absent has its default, or stays. */
@@ -118,9 +120,9 @@ export interface TargetCatalogue {
   list(stream: string): readonly TargetEntry[];
   /** @throws Fault `STREAM_UNKNOWN`, `CONFIG_INVALID`, `STORE_CONFLICT`, `LIMIT_REACHED`, `STORE_FAILED`, `DISK_FULL`. */
   add(stream: string, target: TargetChange): Promise<TargetEntry>;
-  /** @throws Fault `STREAM_UNKNOWN`, `TARGET_UNKNOWN`, `CONFIG_INVALID`, `STORE_CONFLICT`, `STORE_FAILED`, `DISK_FULL`. */
+  /** @throws Fault `STREAM_UNKNOWN`, `TARGET_UNKNOWN`, `TARGET_MANAGED`, `CONFIG_INVALID`, `STORE_CONFLICT`, `STORE_FAILED`, `DISK_FULL`. */
   change(stream: string, id: string, change: TargetChange): Promise<TargetEntry>;
-  /** @throws Fault `STREAM_UNKNOWN`, `TARGET_UNKNOWN`, `STORE_CONFLICT`, `STORE_FAILED`, `DISK_FULL`. */
+  /** @throws Fault `STREAM_UNKNOWN`, `TARGET_UNKNOWN`, `TARGET_MANAGED`, `STORE_CONFLICT`, `STORE_FAILED`, `DISK_FULL`. */
   remove(stream: string, id: string): Promise<void>;
 }
 

@@ -242,6 +242,8 @@ export interface AdminTarget {
   /** Name of the picture's track: `source`, or a rung. */
   readonly rendition: string;
   readonly enabled: boolean;
+  /** `file`: declared in the configuration file, and changed there. */
+  readonly managedBy: "file" | "platform";
   readonly state: TargetState;
   /** Since when it stands so; `null` where it never was on air. */
   readonly sinceMs: number | null;
