@@ -1,9 +1,8 @@
+import type { CardText } from "./card-text.ts";
 import type { Font } from "./font.ts";
 import { breakLines, firstLines } from "./line-breaks.ts";
 import type { Size } from "./picture-format.ts";
 
-/** Characters of each text on a card at most; the rest is left out. */
-export const CARD_CHARACTERS_MAX = 200;
 /** Share of the width that words may take. */
 const WIDTH_SHARE = 0.84;
 /** Share of the height that everything may take. */
@@ -42,13 +41,7 @@ export interface CardLine {
 export interface CardLayout {
   readonly lines: readonly CardLine[];
   /** A short bar in the accent's colour. */
-  readonly bar: { readonly x: number; readonly y: number; readonly width: number; readonly height: number } | undefined;
-}
-
-/** A text with the font that has its characters. */
-export interface CardText {
-  readonly text: string;
-  readonly font: Font;
+  readonly bar: { readonly x: number; readonly y: number; readonly width: number; readonly height: number };
 }
 
 interface Sized {

@@ -1,7 +1,7 @@
 import type { Frame } from "node-av/lib";
 import type { SlateRequest } from "#media/slate.ts";
-import { CARD_CHARACTERS_MAX, type CardLayout, type CardText, layOut } from "./card-layout.ts";
-import { type Font, ownFont } from "./font.ts";
+import { type CardLayout, layOut } from "./card-layout.ts";
+import { cardText } from "./card-text.ts";
 import { type Coverage, drawLines } from "./lettering.ts";
 import type { Size } from "./picture-format.ts";
 import { PIXEL_BYTES, type Pixels, pixelsOf, rgbPicture, toRgb } from "./rgb-picture.ts";
@@ -13,6 +13,9 @@ const GROUND: Colour = [13, 15, 12];
 const RAISED: Colour = [41, 46, 40];
 const INK: Colour = [242, 244, 241];
 const ACCENT: Colour = [114, 216, 64];
+/** Steps of the ground's shade, and the square of the distance at which it ends. */
+const SHADES = 4096;
+const LIGHT_REACH = 1;
 /** What is left of a background's light. */
 const BACKGROUND_SHARE = 0.38;
 /** Size of the picture that a background is blurred in: its longer side, pixels. */
@@ -27,42 +30,34 @@ export function drawCard(request: Pick<SlateRequest, "title" | "words">, size: S
   const pixels = pixelsOf(picture);
   if (background === undefined) paintGround(pixels);
   else darken(pixels);
-  const font = ownFont();
-  const layout = layOut(size, textOf(request.title, font), textOf(request.words, font));
+  const layout = layOut(size, cardText(request.title), cardText(request.words));
   drawLines(size, layout.lines, (coverage) => cover(pixels, coverage));
   if (layout.lines.length > 0) paintBar(pixels, layout);
   return picture;
 }
 
-function textOf(text: string, font: Font): CardText | undefined {
-  const plain = text
-    .normalize("NFC")
-    .replaceAll(/[\p{Cc}\p{White_Space}]+/gu, " ")
-    .trim();
-  const kept = [...plain].slice(0, CARD_CHARACTERS_MAX).join("");
-  return kept === "" ? undefined : { text: kept, font };
-}
-
 /** A dark room with a little light from above; grain of less than one step hides the steps of the shade. */
 function paintGround({ bytes, strideBytes, width, height }: Pixels): void {
-  const shades = new Float32Array(width);
+  const view = new Uint32Array(bytes.buffer, bytes.byteOffset, (strideBytes * height) / PIXEL_BYTES);
+  const asideSquared = Float64Array.from({ length: width }, (_, x) => ((x / width - 0.5) * 1.3) ** 2);
+  const shades = Float64Array.from(
+    { length: SHADES + 1 },
+    (_, i) => Math.max(0, 1 - Math.sqrt((i * LIGHT_REACH) / SHADES)) ** 1.6,
+  );
+  const [span0, span1, span2] = [RAISED[0] - GROUND[0], RAISED[1] - GROUND[1], RAISED[2] - GROUND[2]];
   let seed = 1;
   for (let y = 0; y < height; y++) {
-    const fromTop = (y / height - 0.18) * 1.25;
+    const fromTop = ((y / height - 0.18) * 1.25) ** 2;
+    const row = (y * strideBytes) / PIXEL_BYTES;
     for (let x = 0; x < width; x++) {
-      const aside = (x / width - 0.5) * 1.3;
-      shades[x] = Math.max(0, 1 - Math.sqrt(aside * aside + fromTop * fromTop));
-    }
-    for (let x = 0; x < width; x++) {
-      const shade = (shades[x] ?? 0) ** 1.6;
-      seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
+      const distance = Math.min(LIGHT_REACH, (asideSquared[x] ?? 0) + fromTop);
+      const shade = shades[((distance / LIGHT_REACH) * SHADES) | 0] ?? 0;
+      seed = (Math.imul(seed, 1664525) + 1013904223) | 0;
       const grain = (seed >>> 16) / 65_536;
-      const at = y * strideBytes + x * PIXEL_BYTES;
-      for (let i = 0; i < 3; i++) {
-        const ground = GROUND[i] ?? 0;
-        bytes[at + i] = ground + ((RAISED[i] ?? 0) - ground) * shade + grain;
-      }
-      bytes[at + 3] = 255;
+      const blue = (GROUND[0] + span0 * shade + grain) | 0;
+      const green = (GROUND[1] + span1 * shade + grain) | 0;
+      const red = (GROUND[2] + span2 * shade + grain) | 0;
+      view[row + x] = 0xff000000 | (red << 16) | (green << 8) | blue;
     }
   }
 }
@@ -118,8 +113,8 @@ function cover({ bytes, strideBytes }: Pixels, coverage: Coverage): void {
   }
 }
 
-function paintBar({ bytes, strideBytes }: Pixels, { bar }: CardLayout): void {
-  if (bar === undefined) return;
-  for (let y = bar.y; y < bar.y + bar.height; y++)
-    for (let x = bar.x; x < bar.x + bar.width; x++) bytes.set(ACCENT, y * strideBytes + x * PIXEL_BYTES);
+function paintBar({ bytes, strideBytes, width, height }: Pixels, { bar }: CardLayout): void {
+  for (let y = Math.max(0, bar.y); y < Math.min(height, bar.y + bar.height); y++)
+    for (let x = Math.max(0, bar.x); x < Math.min(width, bar.x + bar.width); x++)
+      bytes.set(ACCENT, y * strideBytes + x * PIXEL_BYTES);
 }

@@ -29,6 +29,7 @@ export class Font {
   readonly #groups: readonly Group[];
   readonly #advances: readonly number[];
   readonly #unitsPerEm: number;
+  readonly #glyphs = new Map<string, number>();
 
   /** @throws ProtocolError `BYTES_INVALID`, `BYTES_TRUNCATED` when it is no font. */
   constructor(path: string, bytes: Uint8Array) {
@@ -70,9 +71,12 @@ export class Font {
   }
 
   #glyphOf(character: string): number {
+    const known = this.#glyphs.get(character);
+    if (known !== undefined) return known;
     const code = character.codePointAt(0) ?? 0;
-    const group = this.#groups.find(({ first, last }) => code >= first && code <= last);
-    return group?.glyphOf(code) ?? 0;
+    const glyph = this.#groups.find(({ first, last }) => code >= first && code <= last)?.glyphOf(code) ?? 0;
+    this.#glyphs.set(character, glyph);
+    return glyph;
   }
 }
 

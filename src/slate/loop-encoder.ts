@@ -25,6 +25,8 @@ import type { PictureFormat } from "./picture-format.ts";
 
 /** Seconds from one keyframe to the next at most. */
 const KEY_SECONDS_MAX = 2;
+/** Seconds of a loop that does not move, at least. */
+const STILL_SECONDS_MIN = 0.5;
 
 interface LoopCodec {
   readonly name: FFVideoEncoder;
@@ -33,6 +35,8 @@ interface LoopCodec {
   readonly still: EncoderOptions;
   /** A constant quality, for pictures that move. */
   readonly moving: EncoderOptions;
+  /** How many luma samples a loop that does not move may have: a second's work. */
+  readonly stillSamples: number;
 }
 
 /** No picture waits for a later one; keyframes where we say and nowhere else. */
@@ -49,6 +53,7 @@ const CODECS: Readonly<Record<EncodedCodec, LoopCodec>> = {
     },
     still: { qp: "23" },
     moving: { crf: "23" },
+    stillSamples: 130_000_000,
   },
   hevc: {
     name: FF_ENCODER_LIBX265,
@@ -58,10 +63,11 @@ const CODECS: Readonly<Record<EncodedCodec, LoopCodec>> = {
       a53cc: "0",
       "forced-idr": "1",
       "x265-params":
-        "scenecut=0:bframes=0:b-adapt=0:weightp=0:ref=1:keyint=-1:open-gop=0:rc-lookahead=0:cutree=0:pools=none:frame-threads=1:wpp=0:repeat-headers=0:info=0:aud=0:log-level=none",
+        "scenecut=0:bframes=0:b-adapt=0:weightp=0:ref=1:keyint=-1:open-gop=0:rc-lookahead=0:cutree=0:ctu=64:early-skip=1:rd=1:max-merge=1:pools=none:frame-threads=1:wpp=0:repeat-headers=0:info=0:aud=0:log-level=none",
     },
     still: { qp: "24" },
     moving: { crf: "24" },
+    stillSamples: 65_000_000,
   },
   av1: {
     name: FF_ENCODER_LIBSVTAV1,
@@ -71,6 +77,7 @@ const CODECS: Readonly<Record<EncodedCodec, LoopCodec>> = {
     },
     still: { qp: "24" },
     moving: { crf: "32" },
+    stillSamples: 130_000_000,
   },
 };
 
@@ -85,6 +92,13 @@ export interface LoopSettings {
 /** Pictures from one keyframe to the next at a frame rate: {@link KEY_SECONDS_MAX} seconds, rounded down. */
 export function keyInterval({ num, den }: Rational): number {
   return Math.max(1, Math.floor((KEY_SECONDS_MAX * num) / den));
+}
+
+/** Pictures of a loop that does not move: {@link KEY_SECONDS_MAX} seconds of them, fewer where they are large. */
+export function stillPictures({ codec, width, height }: PictureFormat, frameRate: Rational): number {
+  const affordable = Math.ceil(CODECS[codec].stillSamples / (width * height));
+  const least = Math.ceil((STILL_SECONDS_MIN * frameRate.num) / frameRate.den);
+  return Math.min(keyInterval(frameRate), Math.max(least, affordable));
 }
 
 /** Encodes the pictures of a loop, each by the one before it alone, with a keyframe at the first and every {@link KEY_SECONDS_MAX} seconds. */

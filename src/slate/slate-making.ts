@@ -2,7 +2,7 @@ import { FFmpegError, Frame, Packet } from "node-av/lib";
 import { openVideoDecoder } from "#codecs/video-decoder.ts";
 import type { SlatePicture, SlateRequest } from "#media/slate.ts";
 import { drawCard } from "./card.ts";
-import { keyInterval, LoopEncoder } from "./loop-encoder.ts";
+import { LoopEncoder, stillPictures } from "./loop-encoder.ts";
 import { displaySize, formatOf, type PictureFormat } from "./picture-format.ts";
 import { toCoded } from "./rgb-picture.ts";
 import { silenceFor } from "./silence.ts";
@@ -21,7 +21,7 @@ export async function makeSlate(request: SlateRequest): Promise<MadeSlate> {
   }
   const sound = audio === undefined ? undefined : silenceFor(audio);
   try {
-    return { kind: "slate", ...(await stillLoop(card, format, frameRate)), sound, fault: undefined };
+    return { kind: "slate", ...(await stillLoop(card, format, frameRate)), sound };
   } finally {
     card.free();
   }
@@ -36,7 +36,7 @@ async function stillLoop(
   const encoder = new LoopEncoder({ format, frameRate });
   try {
     const pictures: SlatePicture[] = [];
-    for (let i = keyInterval(frameRate); i > 0; i--) pictures.push(await encoder.encode(coded));
+    for (let i = stillPictures(format, frameRate); i > 0; i--) pictures.push(await encoder.encode(coded));
     return { record: encoder.record, pictures };
   } finally {
     encoder.close();

@@ -4,7 +4,6 @@
  *     request   part: JSON of everything but bytes │ part: sound's record │ part: background's record │ part: its keyframe
  *     answer    u8 1: a slate  │ part: record of the picture │ u32 pictures │ { u8 keyframe │ part: payload } …
  *                              │ u8 has sound │ u32 frames │ { part: payload } …
- *                              │ part: JSON of the fault that kept the operator's file out, or empty
  *               u8 2: a fault  │ part: JSON: code, message, hint
  *     part      u32 length │ bytes
  */
@@ -31,8 +30,6 @@ export interface MadeSlate {
   readonly record: Uint8Array;
   readonly pictures: readonly SlatePicture[];
   readonly sound: readonly Uint8Array[] | undefined;
-  /** Why the operator's file is not in it. */
-  readonly fault: Fault | undefined;
 }
 
 /** What became of a request. */
@@ -84,15 +81,12 @@ export function readSlateRequest(bytes: Uint8Array): SlateRequest {
   };
 }
 
-function faultFields({ code, message, hint }: Fault): { code: string; message: string; hint: string | undefined } {
-  return { code, message, hint };
-}
-
 /** Writes an answer. */
 export function writeSlateAnswer(answer: SlateAnswer): Uint8Array {
   const writer = new ByteWriter();
   if (answer.kind === "fault") {
-    textPart(writer.u8(FAULT), faultFields(answer.fault));
+    const { code, message, hint } = answer.fault;
+    textPart(writer.u8(FAULT), { code, message, hint });
     return writer.finish();
   }
   part(writer.u8(SLATE), answer.record);
@@ -100,8 +94,6 @@ export function writeSlateAnswer(answer: SlateAnswer): Uint8Array {
   for (const { keyframe, payload } of answer.pictures) part(writer.u8(keyframe ? 1 : 0), payload);
   writer.u8(answer.sound === undefined ? 0 : 1).u32(answer.sound?.length ?? 0);
   for (const payload of answer.sound ?? []) part(writer, payload);
-  if (answer.fault === undefined) writer.u32(0);
-  else textPart(writer, faultFields(answer.fault));
   return writer.finish();
 }
 
@@ -121,9 +113,7 @@ export function readSlateAnswer(bytes: Uint8Array): SlateAnswer {
   const hasSound = reader.u8() === 1;
   const frames = Array.from({ length: bounded(reader.u32(), SOUND_FRAMES_MAX) }, next);
   if (hasSound && frames.length === 0) throw new ProtocolError("BYTES_INVALID", "a slate's sound has no frame");
-  const told = next();
-  const fault = told.byteLength === 0 ? undefined : parseFault(told);
-  return { kind: "slate", record, pictures, sound: hasSound ? frames : undefined, fault };
+  return { kind: "slate", record, pictures, sound: hasSound ? frames : undefined };
 }
 
 function bounded(count: number, max: number): number {
