@@ -15,6 +15,7 @@ import {
 } from "./figures.ts";
 import { api } from "./api.ts";
 import { BitrateGraph } from "./graph.tsx";
+import { OnAir } from "./on-air.tsx";
 import { Sparkline } from "./sparkline.tsx";
 
 function Figure({
@@ -264,6 +265,7 @@ export function Health({ name, health, nowMs }: { name: string; health: StreamHe
         />
       </dl>
       <BitrateFigure health={health} nowMs={nowMs} />
+      <OnAir airtime={health.airtime} />
       <Sessions name={name} health={health} nowMs={nowMs} />
       <Tracks tracks={health.tracks} />
     </>
