@@ -3,7 +3,7 @@ import { clockText } from "#web/time-words.ts";
 import { type AirPart, airTicks } from "./air-words.ts";
 
 /** Shares of the band from which a part has its number, and its name, percent. */
-const NUMBER_FROM = 6;
+const NUMBER_FROM = 9;
 const NAME_FROM = 26;
 /** A share so small is drawn above its neighbours, percent. */
 const SLIVER = 0.6;
