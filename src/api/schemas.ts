@@ -160,7 +160,11 @@ const pull = z
     place: z.string().describe("the source, without its secrets"),
     sinceMs: ms,
     failures: z.number().describe("one after another"),
-    lastProblem: z.object({ code: z.string(), message: z.string(), hint: z.string().nullable() }).nullable(),
+    nextTryMs: ms.nullable().describe("when it is tried again"),
+    lastProblem: z
+      .object({ code: z.string(), message: z.string(), hint: z.string().nullable(), atMs: ms })
+      .nullable()
+      .describe("also when it has been overcome"),
   })
   .openapi("Pull");
 

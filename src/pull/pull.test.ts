@@ -93,8 +93,11 @@ describe("a file", () => {
     expect(made.pull.status("film")).toMatchObject({
       state: "waiting",
       failures: 2,
-      lastProblem: { code: "PULL_FAILED" },
+      nextTryMs: expect.any(Number),
+      lastProblem: { code: "PULL_FAILED", atMs: expect.any(Number) },
     });
+    const { nextTryMs, sinceMs } = made.pull.status("film") ?? {};
+    expect((nextTryMs ?? 0) - (sinceMs ?? 0)).toBeWithin(1990, 2010);
   }, 20_000);
 
   test("may not be a playlist, which would name further files", async () => {

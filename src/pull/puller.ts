@@ -43,8 +43,16 @@ export interface PullStatus {
   readonly sinceMs: number;
   /** Failures one after another. */
   readonly failures: number;
-  /** The last failure; `null` before the first one. */
-  readonly lastProblem: { readonly code: string; readonly message: string; readonly hint: string | null } | null;
+  /** When it is tried again, milliseconds since the Unix epoch; `null` when it is not waiting. */
+  readonly nextTryMs: number | null;
+  /** The last failure, also when it has been overcome; `null` before the first one. */
+  readonly lastProblem: {
+    readonly code: string;
+    readonly message: string;
+    readonly hint: string | null;
+    /** Milliseconds since the Unix epoch. */
+    readonly atMs: number;
+  } | null;
 }
 
 /** What a {@link Puller} needs. */
@@ -94,7 +102,8 @@ export class Puller {
   #state: PullStatus["state"] = "connecting";
   #sinceMs: number;
   #failures = 0;
-  #problem: Fault | undefined;
+  #problem: { readonly fault: Fault; readonly atMs: number } | undefined;
+  #nextTryMs: number | undefined;
 
   constructor(options: PullerOptions) {
     this.#options = options;
@@ -104,14 +113,15 @@ export class Puller {
   }
 
   get status(): PullStatus {
-    const problem = this.#problem;
+    const { fault, atMs = 0 } = this.#problem ?? {};
     return {
       state: this.#state,
       place: this.#place,
       sinceMs: this.#sinceMs,
       failures: this.#failures,
+      nextTryMs: this.#nextTryMs ?? null,
       lastProblem:
-        problem === undefined ? null : { code: problem.code, message: problem.message, hint: problem.hint ?? null },
+        fault === undefined ? null : { code: fault.code, message: fault.message, hint: fault.hint ?? null, atMs },
     };
   }
 
@@ -129,6 +139,7 @@ export class Puller {
 
   #enter(state: PullStatus["state"]): void {
     this.#state = state;
+    this.#nextTryMs = undefined;
     this.#sinceMs = this.#options.clock.wallMs();
   }
 
@@ -146,9 +157,10 @@ export class Puller {
         return;
       }
       this.#failures = clock.nowMs() - startMs >= STEADY_MS ? 1 : this.#failures + 1;
-      this.#problem = fault;
+      this.#problem = { fault, atMs: clock.wallMs() };
       const delayMs = Math.round(retryDelayMs(this.#failures, random()));
       this.#enter("waiting");
+      this.#nextTryMs = clock.wallMs() + delayMs;
       this.#tell(fault, delayMs);
       // Aborted: the pull closes.
       await clock.sleep(delayMs, signal).catch(() => undefined);

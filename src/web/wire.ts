@@ -201,8 +201,10 @@ export interface PullHealth {
   readonly sinceMs: number;
   /** Failures one after another. */
   readonly failures: number;
-  /** The last failure; `null` before the first one. */
-  readonly lastProblem: { readonly code: string; readonly message: string; readonly hint: string | null } | null;
+  /** When it is tried again; `null` when it is not waiting. */
+  readonly nextTryMs: number | null;
+  /** The last failure, also when it has been overcome; `null` before the first one. */
+  readonly lastProblem: (Problem & { readonly atMs: number }) | null;
 }
 
 /** Where an encoder pushes to. */

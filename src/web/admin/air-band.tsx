@@ -1,5 +1,5 @@
 import type { JSX } from "preact";
-import { clockText } from "#web/time-words.ts";
+import { clockText, momentText } from "#web/time-words.ts";
 import { type AirPart, airTicks } from "./air-words.ts";
 
 /** Shares of the band from which a part has its number, and its name, percent. */
@@ -9,13 +9,6 @@ const NAME_FROM = 26;
 const SLIVER = 0.6;
 /** Labels nearer to an end than this would stand out, percent. */
 const TICK_MARGIN = 5;
-
-const exact = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
-
-/** Hours, minutes and seconds in the viewer's zone. */
-export function momentText(wallMs: number): string {
-  return exact.format(wallMs);
-}
 
 /** From when to when, and for how long: `10:04:11 – 10:05:00, 0:49`. */
 export function spanOf({ fromMs, toMs }: AirPart, isNow: boolean): string {

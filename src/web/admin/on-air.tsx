@@ -1,8 +1,8 @@
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import { clockText, exactText } from "#web/time-words.ts";
+import { clockText, exactText, momentText } from "#web/time-words.ts";
 import type { Airtime } from "#web/wire.ts";
-import { AirBand, momentText, spanOf, Swatch } from "./air-band.tsx";
+import { AirBand, spanOf, Swatch } from "./air-band.tsx";
 import { type AirPart, airParts } from "./air-words.ts";
 
 /** Changes in the list before the rest is asked for. */
