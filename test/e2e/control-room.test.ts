@@ -206,6 +206,15 @@ describe("the control room", () => {
       expect.stringContaining("Lavf"),
       ...Array(4).fill(expect.any(String)),
     ]);
+    // Each cell's text stands in one column, right of the words that say what it is.
+    const lefts = await row.getByRole("cell").evaluateAll((cells) =>
+      cells.map((cell) => {
+        const text = document.createRange();
+        text.selectNodeContents(cell);
+        return Math.round(text.getBoundingClientRect().left - cell.getBoundingClientRect().left);
+      }),
+    );
+    expect(lefts).toEqual([96, 96, 96, 96]);
     expect(await sidewaysScrollers(page)).toEqual([]);
     await page.setViewportSize(VIEWPORTS.desktop);
     expect((await row.innerText()).split("\t")).toHaveLength(5);
