@@ -131,6 +131,7 @@ export async function makeApi(change: Partial<ApiOptions> = {}): Promise<ApiUnde
     broadcasts: router,
     targets,
     restream: { statusOf: () => [] },
+    hooks: { statuses: () => [] },
     version: "1.2.3",
     site: { name: "Test Stand" },
     ingest: { rtmpPort: 1935 },

@@ -1,7 +1,7 @@
 import type { EffectiveSettings, StreamSettings } from "#control/stream-settings.ts";
 import type { FaultCode } from "#faults/codes.ts";
 import type { Fault } from "#faults/fault.ts";
-import type { KeyInfo, PullHealth, StreamHealth, TargetState } from "#web/wire.ts";
+import type { AdminHook, KeyInfo, PullHealth, StreamHealth, TargetState } from "#web/wire.ts";
 
 /** A stream as the catalogue describes it. */
 export interface CatalogueEntry {
@@ -124,6 +124,12 @@ export interface TargetCatalogue {
   change(stream: string, id: string, change: TargetChange): Promise<TargetEntry>;
   /** @throws Fault `STREAM_UNKNOWN`, `TARGET_UNKNOWN`, `TARGET_MANAGED`, `STORE_CONFLICT`, `STORE_FAILED`, `DISK_FULL`. */
   remove(stream: string, id: string): Promise<void>;
+}
+
+/** How hooks stand. */
+export interface HookStatuses {
+  /** In the configuration's order. */
+  statuses(): readonly AdminHook[];
 }
 
 /** How targets stand. */

@@ -441,6 +441,7 @@ describe("the OpenAPI document", () => {
       "delete /api/v1/streams/{name}",
       "delete /api/v1/streams/{name}/keys/{id}",
       "delete /api/v1/streams/{name}/targets/{id}",
+      "get /api/v1/hooks",
       "get /api/v1/live",
       "get /api/v1/live/events",
       "get /api/v1/multitrack",

@@ -187,6 +187,7 @@ async function startParts(options: NodeOptions, closers: Closers, isReady: () =>
     broadcasts: router,
     targets: control.targets,
     restream,
+    hooks,
     version: VERSION,
     site,
     ingest: ingestPorts,

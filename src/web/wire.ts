@@ -264,6 +264,52 @@ export interface AdminTargetsAnswer {
   readonly targets: readonly AdminTarget[];
 }
 
+/** What a hook may be told. */
+export type HookEvent =
+  | "stream.publish-requested"
+  | "stream.live"
+  | "stream.interrupted"
+  | "stream.resumed"
+  | "stream.switched"
+  | "stream.ended";
+
+/** A program that is told what happens to streams. */
+export interface AdminHook {
+  /** Its place in the configuration: `hooks[0]`. */
+  readonly name: string;
+  /** Without anything that may be a secret. */
+  readonly url: string;
+  readonly events: readonly HookEvent[];
+  /** What becomes of a publication when it gives no usable answer. */
+  readonly onFailure: "refuse" | "allow";
+  /** `idle`: nothing was sent yet; `gone`: it answered 410 and is told nothing more. */
+  readonly state: "idle" | "working" | "failing" | "gone";
+  /** Messages that wait or are on their way. */
+  readonly waiting: number;
+  readonly delivered: number;
+  /** Exchanges without a usable answer, each attempt counted. */
+  readonly failed: number;
+  /** Messages given up or dropped. */
+  readonly dropped: number;
+  /** Publications decided. */
+  readonly allowed: number;
+  readonly refused: number;
+  /** When it last took a message or answered a question; `null`: never. */
+  readonly lastDeliveryMs: number | null;
+  /** The last one, also when it has been overcome. */
+  readonly lastProblem: {
+    readonly message: string;
+    readonly type: string;
+    readonly stream: string;
+    readonly atMs: number;
+  } | null;
+}
+
+/** `GET /api/v1/hooks`. */
+export interface AdminHooksAnswer {
+  readonly hooks: readonly AdminHook[];
+}
+
 /** Every answer that is not a success. `code` is stable. */
 export interface Problem {
   readonly code: string;
