@@ -24,7 +24,7 @@ function untilLast(platform: Platform, last: RegExp): Promise<string> {
 }
 
 async function openRoom(page: Page, platform: Platform): Promise<void> {
-  await page.goto(`${platform.http}/admin#main`);
+  await page.goto(`${platform.http}/admin`);
   await page.getByLabel("Admin token").fill(platform.adminToken);
   await page.getByRole("button", { name: "Log in" }).click();
   await page.getByRole("heading", { name: "On air" }).waitFor();

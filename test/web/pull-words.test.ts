@@ -18,6 +18,8 @@ describe("a pull in words", () => {
   test("says what is wrong, what to do and when it is tried again", () => {
     const waiting = pull({ state: "waiting", failures: 1, nextTryMs: 9500, lastProblem: PROBLEM });
     expect(pullProblemText(waiting, 6000)).toBe("rtmp://h.example: no answer. Is it on? Tried again in 4 s.");
+    const long = { ...PROBLEM, message: `${PROBLEM.message} ([tcp @ 0x7f] Connection to` };
+    expect(pullProblemText({ ...waiting, lastProblem: long }, 6000)).toStartWith("rtmp://h.example: no answer. Is");
     expect(pullProblemText({ ...waiting, failures: 3 }, 9900)).toEndWith(
       "Tried again in 1 s, 3 failures one after another.",
     );

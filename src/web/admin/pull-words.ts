@@ -15,13 +15,21 @@ function sentence(text: string): string {
   return /^[a-z]+[:/.]/.test(text) ? `${text}.` : `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 }
 
+/** A failure in words, without the lines of the library's own log that may follow it. */
+function messageOf({ message }: { readonly message: string }): string {
+  return message.replace(/ \(\[.*$/s, "");
+}
+
 /** What is wrong now, what to do about it and when it is tried again; empty where nothing is. */
 export function pullProblemText({ state, lastProblem, failures, nextTryMs }: PullHealth, nowMs: number): string {
   if (lastProblem === null || (state !== "waiting" && (state !== "connecting" || failures === 0))) return "";
-  const { message, hint } = lastProblem;
   const next = nextTryMs === null ? "" : `Tried again in ${Math.max(1, Math.ceil((nextTryMs - nowMs) / 1000))} s`;
   const count = failures > 1 ? `${failures} failures one after another` : "";
-  return [sentence(message), hint ?? "", sentence([next, count].filter((part) => part !== "").join(", "))]
+  return [
+    sentence(messageOf(lastProblem)),
+    lastProblem.hint ?? "",
+    sentence([next, count].filter((part) => part !== "").join(", ")),
+  ]
     .filter((part) => part !== "")
     .join(" ");
 }
@@ -30,5 +38,5 @@ export function pullProblemText({ state, lastProblem, failures, nextTryMs }: Pul
 export function pullNoteText({ state, lastProblem }: PullHealth): string {
   if (state === "ended") return "The file has been played; it begins again when the server starts anew.";
   if (state !== "live" || lastProblem === null) return "";
-  return `Last problem at ${momentText(lastProblem.atMs)}: ${lastProblem.message}.`;
+  return `Last problem at ${momentText(lastProblem.atMs)}: ${messageOf(lastProblem)}.`;
 }

@@ -4,7 +4,7 @@ import { Thumbnail } from "#web/thumbnail.tsx";
 import { clockText } from "#web/time-words.ts";
 import type { AdminStream } from "#web/wire.ts";
 import { bitrateText, formatText, pictureOf, totalBitrate } from "./figures.ts";
-import type { Room } from "./room.ts";
+import { HOOKS_PLACE, type Room } from "./room.ts";
 
 function summary({ health }: AdminStream, nowMs: number): string {
   if (health === null) return "Off air";
@@ -69,6 +69,14 @@ export function StreamList({ room, onAdd }: { room: Room; onAdd: () => void }): 
           </li>
         ))}
       </ul>
+      <a
+        class="list-more"
+        href={`#${HOOKS_PLACE}`}
+        aria-current={room.chosen.value === HOOKS_PLACE ? "page" : undefined}
+      >
+        <Icon name="link" />
+        Hooks
+      </a>
     </nav>
   );
 }
