@@ -52,6 +52,7 @@ export const FAULT_CODES = {
   TARGET_STALLED: "a restream target takes nothing any more",
   PULL_REFUSED: "a pull source is where pulls may not go",
   PULL_FAILED: "a pull source cannot be reached or read",
+  PULL_UNTRUSTED: "a pull source's certificate is not trusted",
   PULL_STALLED: "a pull source, or the process that reads it, delivers nothing any more",
   SLATE_FAILED: "the process that makes the picture for when no encoder delivers failed",
   RENDITION_ABSENT: "the broadcast has no rendition of this name",

@@ -16,7 +16,7 @@ const GROUPS: readonly { readonly title: string; readonly names: readonly string
   },
   { title: "Ladder", names: ["transcode"] },
   { title: "Data and access", names: ["dataDir", "adminToken", "streams"] },
-  { title: "Pull", names: ["pullPrivate"] },
+  { title: "Pull", names: ["pullPrivate", "pullInsecure"] },
   { title: "Hooks", names: ["hooks"] },
   { title: "Limits", names: ["limits"] },
   { title: "Pages", names: ["site"] },

@@ -233,6 +233,9 @@ const root = z.strictObject({
   pullPrivate: onOff({
     description: "Streams may be fetched from inside this network: private and local addresses, and RTSP.",
   }).default(false),
+  pullInsecure: onOff({
+    description: "Any certificate of a server that streams are fetched from is taken, such as a camera's own.",
+  }).default(false),
   whenBusy: SETTING_KEYS.whenBusy.default("backup"),
   switchBack: SETTING_KEYS.switchBack.default("sticky"),
   continuity: SETTING_KEYS.continuity.default("slate"),
@@ -312,6 +315,7 @@ export interface Config {
   readonly windowSeconds: number;
   readonly graceSeconds: number;
   readonly pullPrivate: boolean;
+  readonly pullInsecure: boolean;
   readonly whenBusy: BusyPolicy;
   readonly switchBack: ReturnPolicy;
   readonly continuity: Continuity;

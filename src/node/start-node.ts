@@ -139,7 +139,8 @@ async function startPulls(
   const { config, clock, observer, metrics } = options;
   const gate = makePullGate({ config, catalogue, router });
   const sources = pulledStreams(config);
-  const pull = await startPull({ clock, observer, metrics, sources, gate, allowPrivate: config.pullPrivate });
+  const { pullPrivate: allowPrivate, pullInsecure: insecure } = config;
+  const pull = await startPull({ clock, observer, metrics, sources, gate, allowPrivate, insecure });
   closers.add("pull", () => pull.close());
   return pull;
 }

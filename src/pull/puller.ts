@@ -14,10 +14,10 @@ import { pullPlace, type PullSource } from "#media/pull-source.ts";
 import type { TrackConfig } from "#media/track.ts";
 import type { Observer } from "#observe/event.ts";
 import type { Clock } from "#time/clock.ts";
-import { openingOf } from "./opening.ts";
+import type { WayOut } from "./connection.ts";
+import { type Opening, openingOf } from "./opening.ts";
 import type { PullGate } from "./ports.ts";
 import { PullProcess } from "./pull-process.ts";
-import type { AddressRule } from "./reach.ts";
 import { retryDelayMs } from "./retry-delay.ts";
 
 /** So long on air that the next failure counts as the first, milliseconds. */
@@ -61,12 +61,13 @@ export interface PullerOptions {
   readonly gate: PullGate;
   readonly clock: Clock;
   readonly observer: Observer;
-  readonly proxyUrl: string;
-  readonly permits: AddressRule;
+  readonly way: WayOut;
   readonly allowPrivate: boolean;
   /** 0 to 1, for the pauses between attempts. */
   readonly random: () => number;
   readonly attempted: () => void;
+  /** Called with each connection that is refused or fails. */
+  readonly refused: (fault: Fault) => void;
   readonly failed: () => void;
 }
 
@@ -178,12 +179,18 @@ export class Puller {
 
   /** Pulls once. Gives why it ended, or nothing at the end of a file. */
   async #attempt(): Promise<Fault | undefined> {
-    const { clock, spec, proxyUrl, attempted } = this.#options;
+    const { clock, spec, attempted } = this.#options;
     attempted();
+    let opening: Opening | undefined;
+    let untrusted: Fault | undefined;
+    const refused = (fault: Fault): void => {
+      if (fault.code === "PULL_UNTRUSTED") untrusted = fault;
+      this.#options.refused(fault);
+    };
     try {
-      const settings = await openingOf({ ...this.#options, ...spec });
+      opening = await openingOf({ ...this.#options, ...spec, refused });
       if (this.#stop.signal.aborted) return undefined;
-      this.#process = new PullProcess({ settings, clock, proxyUrl });
+      this.#process = new PullProcess({ ...opening, clock });
       await this.#read(this.#process);
       if (spec.source.kind === "file") {
         this.#end("finished");
@@ -191,12 +198,14 @@ export class Puller {
       }
       throw new Fault("PULL_FAILED", `${this.#place} ended its stream`, { peer: this.#place });
     } catch (error) {
-      if (error instanceof Fault) return error;
+      // The reader only sees a connection that breaks.
+      if (error instanceof Fault) return (this.#sink === undefined ? untrusted : undefined) ?? error;
       return new Fault("INTERNAL", `a bug ended the pull of ${this.#place}`, { cause: error });
     } finally {
       this.#end("lost");
       await this.#process?.stop();
       this.#process = undefined;
+      await opening?.close();
     }
   }
 
