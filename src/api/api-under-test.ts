@@ -125,6 +125,7 @@ export async function makeApi(change: Partial<ApiOptions> = {}): Promise<ApiUnde
     live: {
       onAir: () => router.onAir(),
       status: (stream) => router.health(stream),
+      lastAirtime: (stream) => router.lastAirtime(stream),
       pullStatus: (stream) => pulls.get(stream),
       onChange: (listener) => router.onChange(listener),
     },

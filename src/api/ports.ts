@@ -1,7 +1,7 @@
 import type { EffectiveSettings, StreamSettings } from "#control/stream-settings.ts";
 import type { FaultCode } from "#faults/codes.ts";
 import type { Fault } from "#faults/fault.ts";
-import type { AdminHook, KeyInfo, PullHealth, StreamHealth, TargetState } from "#web/wire.ts";
+import type { AdminHook, Airtime, KeyInfo, PullHealth, StreamHealth, TargetState } from "#web/wire.ts";
 
 /** A stream as the catalogue describes it. */
 export interface CatalogueEntry {
@@ -79,6 +79,8 @@ export interface LiveStatus {
   onAir(): readonly string[];
   /** `undefined` when the stream is not on air. Histories are at most five minutes at one value a second. */
   status(stream: string): StreamHealth | undefined;
+  /** Of the last broadcast that ended; `undefined` where none is known. */
+  lastAirtime(stream: string): Airtime | undefined;
   /** `undefined` for streams that are not pulled. */
   pullStatus(stream: string): PullHealth | undefined;
   /** Calls `listener` when a broadcast starts, is interrupted, goes on or ends, or its picture size becomes known. The answer ends it. */

@@ -192,6 +192,9 @@ const adminStream = z
     effectiveSettings: effectiveSettings.describe("what its next broadcast uses"),
     keys: z.array(keyInfo).describe("the keys that are valid now; their texts are shown once, when they are made"),
     health: health.nullable(),
+    lastAirtime: airtime
+      .exactOptional()
+      .describe("of the last broadcast; absent while one is on air, in lists, and where none is known"),
     pull: pull.exactOptional().describe("absent where the stream is not pulled"),
   })
   .openapi("Stream");

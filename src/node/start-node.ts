@@ -182,6 +182,7 @@ async function startParts(options: NodeOptions, closers: Closers, isReady: () =>
     live: {
       onAir: () => router.onAir(),
       status: (stream) => withLadder(router.health(stream), transcoder.health(stream)),
+      lastAirtime: (stream) => router.lastAirtime(stream),
       pullStatus: (stream) => pull.status(stream),
       onChange: (listener) => router.onChange(listener),
     },

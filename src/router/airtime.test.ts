@@ -113,6 +113,26 @@ describe("the time line of a broadcast", () => {
     await stage.router.close();
   });
 
+  test("outlives the broadcast, until the next one ends", async () => {
+    const { stage, first, second } = await two({ graceSeconds: 1 });
+    expect(stage.router.lastAirtime("main")).toBeUndefined();
+    first.end();
+    second.end();
+    await stage.run(3);
+    expect(stage.router.health("main")).toBeUndefined();
+    const last = stage.router.lastAirtime("main");
+    expect(last?.endedWhy).toBe("grace-over");
+    expect(last?.stretches.map(({ why }) => why)).toEqual(["started", "finished", "finished"]);
+    expect((last?.untilMs ?? 0) - (last?.stretches.at(-1)?.fromMs ?? 0)).toBeWithin(900, 1300);
+    const third = stage.open();
+    await stage.run(3, third);
+    expect(stage.router.lastAirtime("main")).toBe(last);
+    stage.router.stop("main", new Fault("BROADCAST_STOPPED", "enough"));
+    expect(stage.router.lastAirtime("main")?.endedWhy).toBe("removed");
+    expect(stage.router.lastAirtime("main")?.stretches.length).toBe(1);
+    await stage.router.close();
+  });
+
   test("of two encoders that carry the same names the one that leads, and tells when another one does", async () => {
     const stage = await Stage.open();
     const first = stage.open({ address: "192.0.2.1" });

@@ -16,7 +16,7 @@ import type { EncoderMetadata, PublishRequest, PublishSink, SessionEnd } from "#
 import type { TrackConfig } from "#media/track.ts";
 import type { GateCheckpoint } from "#timeline/checkpoint.ts";
 import { Gate } from "#timeline/gate.ts";
-import { AirLog } from "./air-log.ts";
+import { AirLog, type Airtime } from "./air-log.ts";
 import type { EncoderSession } from "./encoder-session.ts";
 import { type BroadcastHealth, broadcastHealth, KeyframeMeter, sessionHealth } from "./health.ts";
 import { LifeEvents } from "./life-events.ts";
@@ -185,6 +185,11 @@ export class Broadcast {
     this.#awaitEncoder(nowMs);
   }
 
+  /** Who was on air when. */
+  get airtime(): Airtime {
+    return this.#airLog.airtime(this.#ports.clock.nowMs());
+  }
+
   /** How it is doing. */
   get health(): BroadcastHealth {
     const lineup = this.#lineup;
@@ -198,7 +203,7 @@ export class Broadcast {
       reconnects: lineup.reconnects,
       switches: lineup.switches,
       lags: this.live?.lags ?? 0,
-      airtime: this.#airLog.airtime(this.#ports.clock.nowMs()),
+      airtime: this.airtime,
     });
   }
 

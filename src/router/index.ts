@@ -4,6 +4,7 @@ import type { Role } from "#flow/role.ts";
 import type { LiveBroadcast } from "#link/live-broadcast.ts";
 import type { BroadcastEvent } from "#link/stream-event.ts";
 import type { PublishRequest, PublishSink } from "#media/publish.ts";
+import type { Airtime } from "./air-log.ts";
 import { Broadcast } from "./broadcast.ts";
 import type { BroadcastHealth } from "./health.ts";
 import type { BroadcastSettings, RouterPorts } from "./ports.ts";
@@ -12,6 +13,9 @@ import type { BroadcastSettings, RouterPorts } from "./ports.ts";
 const TICK_MS = 100;
 /** Fence of the only router there is: leases come with several. */
 const FENCE = 1;
+
+/** Streams whose last broadcast's time line is remembered; the one that ended longest ago is forgotten first. */
+const LAST_AIRTIMES_MAX = 100;
 
 /** The gate of every stream. */
 export interface Router extends Role {
@@ -29,6 +33,8 @@ export interface Router extends Role {
   /** Names of the streams on air, interrupted ones included. */
   onAir(): readonly string[];
   health(stream: string): BroadcastHealth | undefined;
+  /** Who was on air in the stream's last broadcast that ended since the router started; `undefined` where none is known. */
+  lastAirtime(stream: string): Airtime | undefined;
   /** Puts an encoder session on air at its next keyframe, by its id in the stream's health. @throws Fault `SESSION_UNKNOWN`. */
   switchTo(stream: string, session: number): void;
   /** Throws the stream's encoders out. Does nothing when nobody publishes. */
@@ -41,6 +47,8 @@ class RunningRouter implements Router {
   readonly closed: Promise<Error | null>;
   readonly #ports: RouterPorts;
   readonly #byStream = new Map<string, Broadcast>();
+  /** Time lines of broadcasts that are over, the latest last. */
+  readonly #lastAirtimes = new Map<string, Airtime>();
   readonly #startListeners = new Set<(live: LiveBroadcast) => void>();
   readonly #changeListeners = new Set<() => void>();
   readonly #eventListeners = new Set<(event: BroadcastEvent) => void>();
@@ -103,6 +111,10 @@ class RunningRouter implements Router {
     return broadcast?.live === undefined ? undefined : broadcast.health;
   }
 
+  lastAirtime(stream: string): Airtime | undefined {
+    return this.#lastAirtimes.get(stream);
+  }
+
   expel(stream: string, why: Fault): void {
     this.#byStream.get(stream)?.expel(why);
   }
@@ -144,12 +156,20 @@ class RunningRouter implements Router {
         },
         ended: () => {
           if (this.#byStream.get(settings.stream) === broadcast) this.#byStream.delete(settings.stream);
+          if (broadcast.live !== undefined) this.#keepAirtime(settings.stream, broadcast.airtime);
           this.#changed();
         },
       },
     });
     this.#byStream.set(settings.stream, broadcast);
     return broadcast;
+  }
+
+  #keepAirtime(stream: string, airtime: Airtime): void {
+    this.#lastAirtimes.delete(stream);
+    this.#lastAirtimes.set(stream, airtime);
+    const [oldest] = this.#lastAirtimes.keys();
+    if (this.#lastAirtimes.size > LAST_AIRTIMES_MAX && oldest !== undefined) this.#lastAirtimes.delete(oldest);
   }
 
   #changed(): void {

@@ -187,6 +187,8 @@ export interface AdminStream {
   readonly keys: readonly KeyInfo[];
   /** `null` while nothing is on air. */
   readonly health: StreamHealth | null;
+  /** Who was on air in the last broadcast; absent while one is on air, in lists, and where none is known. */
+  readonly lastAirtime?: Airtime;
   /** Absent where the stream is not pulled. */
   readonly pull?: PullHealth;
 }

@@ -79,7 +79,7 @@ test("the control room shows who was on air when, with every switch and its reas
     new RegExp(`→ to (Last picture held|Slate) The connection of Lavf\\S+ \\(${other}\\) broke\\.`),
   );
   const said = await walk(page, told.length);
-  for (const [i, text] of said.entries()) expect(told[i]).toContain(text.replace(/^.*?, [\d:]+\. /, ""));
+  for (const [i, text] of said.entries()) expect(told[i]).toContain(text.replace(/^.*?, (?:[\d.]+ s|[\d:]+)\. /, ""));
   expect(new Set(said).size).toBe(told.length);
 
   const readout = page.locator(".air-readout");
@@ -102,6 +102,15 @@ test("the control room shows who was on air when, with every switch and its reas
       findings.push(...all.map((finding) => `${size} ${colorScheme}: ${finding}`));
     }
   }
+
+  const headers = { authorization: `Bearer ${platform.adminToken}`, "content-type": "application/json" };
+  const stopped = await fetch(`${platform.http}/api/v1/streams/main/stop`, { method: "POST", headers });
+  expect(stopped.status).toBe(200);
+  await page.getByRole("heading", { name: "Last broadcast" }).waitFor();
+  expect(await page.locator(".air-end").innerText()).toMatch(/Off air\s+It was ended by hand\./);
+  expect(await changes.count()).toBeGreaterThanOrEqual(told.length);
+  expect(await changes.first().innerText()).not.toContain("until now");
+  findings.push(...(await auditAccess(page)));
   expect(findings).toEqual([]);
   expect(complaints).toEqual([]);
 }, 120_000);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { airParts, airTicks } from "#web/admin/air-words.ts";
+import { airParts, airTicks, lastingText } from "#web/admin/air-words.ts";
 import type { AirReason, AirSource, AirStretch } from "#web/wire.ts";
 
 const OBS = "FMLE/3.0 (compatible; obs-studio/30.2)";
@@ -78,6 +78,11 @@ describe("the time line in words", () => {
     const held: AirSource = { kind: "held" };
     expect(marks(encoder(1), held, encoder(2), backup(3), encoder(4))).toEqual([1, "held", 1, 2, 1]);
     expect(marks(encoder(1), encoder(2), encoder(1), held, encoder(2))).toEqual([1, 2, 1, "held", 2]);
+  });
+
+  test("says how long in seconds, or as a clock does", () => {
+    const lasting = [0, 440, 9999, 10_000, 754_000].map((toMs) => lastingText({ fromMs: 0, toMs }));
+    expect(lasting).toEqual(["0.0 s", "0.4 s", "10.0 s", "0:10", "12:34"]);
   });
 
   test("has ticks at round times, at most eight of them", () => {

@@ -1,6 +1,6 @@
 import type { JSX } from "preact";
-import { clockText, momentText } from "#web/time-words.ts";
-import { type AirPart, airTicks } from "./air-words.ts";
+import { momentText } from "#web/time-words.ts";
+import { type AirPart, airTicks, lastingText } from "./air-words.ts";
 
 /** Shares of the band from which a part has its number, and its name, percent. */
 const NUMBER_FROM = 9;
@@ -11,8 +11,8 @@ const SLIVER = 0.6;
 const TICK_MARGIN = 5;
 
 /** From when to when, and for how long: `10:04:11 – 10:05:00, 0:49`. */
-export function spanOf({ fromMs, toMs }: AirPart, isNow: boolean): string {
-  return `${momentText(fromMs)} – ${isNow ? "now" : momentText(toMs)}, ${clockText(toMs - fromMs)}`;
+export function spanOf(part: AirPart, isNow: boolean): string {
+  return `${momentText(part.fromMs)} – ${isNow ? "now" : momentText(part.toMs)}, ${lastingText(part)}`;
 }
 
 /** Colour and pattern of a source; those of encoders come round after four. */
@@ -38,6 +38,8 @@ interface BandProps {
   readonly shown: AirPart;
   /** Whether it was chosen; else it is the last one. */
   readonly isChosen: boolean;
+  /** The broadcast has ended. */
+  readonly isOver: boolean;
   /** `undefined`: the pointer has left. */
   readonly onPoint: (part: AirPart | undefined) => void;
   readonly onPick: (part: AirPart | undefined) => void;
@@ -76,7 +78,7 @@ function stepOf(key: string, at: number, count: number): number | undefined {
 
 /** The time line as a band: one part for each source's time on air. The arrow keys, a pointer or a finger choose a part. */
 export function AirBand(props: BandProps): JSX.Element {
-  const { parts, fromMs, toMs, shown, onPoint, onPick } = props;
+  const { parts, fromMs, toMs, shown, isOver, onPoint, onPick } = props;
   const seen = parts.filter((part) => part.toMs > fromMs);
   const at = Math.max(0, seen.indexOf(shown));
   const partOf = (event: Event): AirPart | undefined => {
@@ -97,7 +99,7 @@ export function AirBand(props: BandProps): JSX.Element {
         aria-valuemin={1}
         aria-valuemax={seen.length}
         aria-valuenow={at + 1}
-        aria-valuetext={`${shown.name}, ${spanOf(shown, shown === parts.at(-1))}. ${shown.reason}`}
+        aria-valuetext={`${shown.name}, ${spanOf(shown, shown === parts.at(-1) && !isOver)}. ${shown.reason}`}
         onKeyDown={(event) => {
           const next = event.key === "Escape" ? -1 : stepOf(event.key, at, seen.length);
           if (next === undefined) return;

@@ -1,5 +1,6 @@
 import type { AirSource, AirStretch, Airtime } from "#web/wire.ts";
-import { encoderName } from "./figures.ts";
+import { clockText } from "#web/time-words.ts";
+import { encoderName, secondsText } from "./figures.ts";
 
 type Encoder = Extract<AirSource, { kind: "encoder" }>;
 
@@ -95,6 +96,14 @@ function reasonOf({ why, source }: AirStretch, before: string): string {
   }
 }
 
+/** Why a broadcast ended, a whole sentence. */
+export const END_WORDS: Readonly<Record<NonNullable<Airtime["endedWhy"]>, string>> = {
+  "grace-over": "No encoder came back in time.",
+  removed: "It was ended by hand.",
+  stopped: "A fault of this server ended it.",
+  shutdown: "The server was stopped.",
+};
+
 const OTHER_NAMES = { slate: "Slate", held: "Last picture held" } as const;
 
 /** The time line in parts, oldest first. */
@@ -113,8 +122,14 @@ export function airParts({ stretches, untilMs }: Pick<Airtime, "stretches" | "un
   });
 }
 
+/** How long a source was on air: `0.4 s`, `12:34`. */
+export function lastingText({ fromMs, toMs }: Pick<AirPart, "fromMs" | "toMs">): string {
+  return toMs - fromMs < 10_000 ? secondsText(toMs - fromMs) : clockText(toMs - fromMs);
+}
+
 /** Distances between ticks, seconds. */
 const TICK_SECONDS = [1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21_600, 43_200, 86_400, 172_800, 604_800];
+/** Ticks on the axis. */
 const TICKS_MAX = 8;
 
 /** A mark on the time axis. */

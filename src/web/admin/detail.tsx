@@ -6,6 +6,7 @@ import type { AdminStream, NewKeyAnswer } from "#web/wire.ts";
 import { api } from "./api.ts";
 import { Health } from "./health.tsx";
 import { Confirm, CopyField } from "./key-dialogs.tsx";
+import { OnAir } from "./on-air.tsx";
 import { Pull } from "./pull.tsx";
 import type { Room } from "./room.ts";
 import { Settings } from "./settings.tsx";
@@ -98,6 +99,7 @@ export function Detail({ room, stream, onKey }: DetailProps): JSX.Element {
       </header>
       {health !== null && <Stills stream={name} />}
       {health !== null && <Health name={name} health={health} nowMs={room.nowMs.value} />}
+      {stream.lastAirtime !== undefined && <OnAir airtime={stream.lastAirtime} />}
       {stream.pull !== undefined && <Pull pull={stream.pull} nowMs={room.nowMs.value} />}
       <Connect room={room} stream={stream} />
       <Targets stream={stream} nowMs={room.nowMs.value} />

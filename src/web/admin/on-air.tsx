@@ -1,9 +1,9 @@
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import { clockText, exactText, momentText } from "#web/time-words.ts";
+import { exactText, momentText } from "#web/time-words.ts";
 import type { Airtime } from "#web/wire.ts";
 import { AirBand, spanOf, Swatch } from "./air-band.tsx";
-import { type AirPart, airParts } from "./air-words.ts";
+import { type AirPart, airParts, END_WORDS, lastingText } from "./air-words.ts";
 
 /** Changes in the list before the rest is asked for. */
 const CHANGES_SHOWN = 8;
@@ -53,14 +53,14 @@ interface ChangeProps {
 }
 
 function Change({ part, before, isNow }: ChangeProps): JSX.Element {
-  const { fromMs, toMs, mark, name, reason } = part;
+  const { fromMs, mark, name, reason } = part;
   return (
     <li class="air-change">
       <p class="air-when figures">
         <time dateTime={new Date(fromMs).toISOString()} title={exactText(fromMs)}>
           {momentText(fromMs)}
         </time>
-        <span class="quiet">{isNow ? "until now" : `for ${clockText(toMs - fromMs)}`}</span>
+        <span class="quiet">{isNow ? "until now" : `for ${lastingText(part)}`}</span>
       </p>
       <p>
         <span class="air-way">
@@ -81,7 +81,13 @@ function Change({ part, before, isNow }: ChangeProps): JSX.Element {
   );
 }
 
-function Changes({ parts, forgotten }: { parts: readonly AirPart[]; forgotten: number }): JSX.Element {
+interface ChangesProps {
+  readonly parts: readonly AirPart[];
+  readonly forgotten: number;
+  readonly isOver: boolean;
+}
+
+function Changes({ parts, forgotten, isOver }: ChangesProps): JSX.Element {
   const hasAll = useSignal(false);
   const newest = parts.map((part, i) => ({ part, before: parts[i - 1], key: forgotten + i })).reverse();
   const shown = hasAll.value ? newest : newest.slice(0, CHANGES_SHOWN);
@@ -89,7 +95,7 @@ function Changes({ parts, forgotten }: { parts: readonly AirPart[]; forgotten: n
     <>
       <ol class="air-changes" reversed aria-label="Changes, the latest first">
         {shown.map(({ part, before, key }) => (
-          <Change key={key} part={part} before={before} isNow={part === newest[0]?.part} />
+          <Change key={key} part={part} before={before} isNow={!isOver && part === newest[0]?.part} />
         ))}
       </ol>
       {newest.length > CHANGES_SHOWN && (
@@ -109,7 +115,7 @@ function Changes({ parts, forgotten }: { parts: readonly AirPart[]; forgotten: n
   );
 }
 
-/** Who was on air when, and why that changed: a band over the broadcast's time, and each change in words. */
+/** Who was on air when, and why that changed: a band over the time of the broadcast, or of the last one, and each change in words. */
 export function OnAir({ airtime }: { airtime: Airtime }): JSX.Element | null {
   const zoomMs = useSignal<number>(Number.POSITIVE_INFINITY);
   /** Parts are named by their place in the whole time line, as older ones may be forgotten meanwhile. */
@@ -118,7 +124,8 @@ export function OnAir({ airtime }: { airtime: Airtime }): JSX.Element | null {
   const parts = airParts(airtime);
   const [first, last] = [parts[0], parts.at(-1)];
   if (first === undefined || last === undefined) return null;
-  const { forgotten, untilMs } = airtime;
+  const { forgotten, untilMs, endedWhy } = airtime;
+  const isOver = endedWhy !== null;
   const place = (part: AirPart | undefined): number | undefined =>
     part === undefined ? undefined : forgotten + parts.indexOf(part);
   const chosen = parts[(pointed.value ?? picked.value ?? Number.POSITIVE_INFINITY) - forgotten];
@@ -127,7 +134,7 @@ export function OnAir({ airtime }: { airtime: Airtime }): JSX.Element | null {
   return (
     <section class="panel air" aria-labelledby="air-title">
       <div class="panel-head air-head">
-        <h3 id="air-title">On air</h3>
+        <h3 id="air-title">{isOver ? "Last broadcast" : "On air"}</h3>
         <Zoom
           chosen={zoomMs.value}
           onChoose={(ms) => {
@@ -142,6 +149,7 @@ export function OnAir({ airtime }: { airtime: Airtime }): JSX.Element | null {
         toMs={toMs}
         shown={shown}
         isChosen={chosen !== undefined}
+        isOver={isOver}
         onPoint={(part) => {
           pointed.value = place(part);
         }}
@@ -152,12 +160,23 @@ export function OnAir({ airtime }: { airtime: Airtime }): JSX.Element | null {
       <p class="air-readout">
         <Swatch mark={shown.mark} />
         <span>
-          <strong>{shown.name}</strong> <span class="figures">{spanOf(shown, shown === last)}</span>
+          <strong>{shown.name}</strong> <span class="figures">{spanOf(shown, shown === last && !isOver)}</span>
           <span class="quiet">{shown.reason}</span>
         </span>
       </p>
       <Legend parts={parts} />
-      <Changes parts={parts} forgotten={forgotten} />
+      {endedWhy !== null && (
+        <p class="air-end">
+          <time class="figures" dateTime={new Date(untilMs).toISOString()} title={exactText(untilMs)}>
+            {momentText(untilMs)}
+          </time>
+          <span>
+            <strong>Off air</strong>
+            <span class="quiet">{END_WORDS[endedWhy]}</span>
+          </span>
+        </p>
+      )}
+      <Changes parts={parts} forgotten={forgotten} isOver={isOver} />
     </section>
   );
 }
