@@ -8,7 +8,7 @@ const WIDTH_SHARE = 0.84;
 /** Share of the height that everything may take. */
 const HEIGHT_SHARE = 0.8;
 /** The words' size, of the width and of the height: the smaller one counts. */
-const SIZE_OF_WIDTH = 0.1;
+const SIZE_OF_WIDTH = 0.125;
 const SIZE_OF_HEIGHT = 0.13;
 /** The title's size, of the words'. */
 const TITLE_SIZE = 0.52;
@@ -17,7 +17,7 @@ const LINE_ADVANCE = 1.22;
 /** Height of a capital letter, of the size. */
 const CAP_HEIGHT = 0.73;
 /** Lines of the words at most; the letters become smaller before the last one is cut. */
-const WORDS_LINES_MAX = 3;
+const WORDS_LINES_MAX = 5;
 /** Lines of the title at most; what is left out ends with an ellipsis. */
 const TITLE_LINES_MAX = 2;
 /** Smallest letters, pixels. */

@@ -17,7 +17,9 @@ const ACCENT: Colour = [114, 216, 64];
 const SHADES = 4096;
 const LIGHT_REACH = 1;
 /** What is left of a background's light. */
-const BACKGROUND_SHARE = 0.38;
+const BACKGROUND_SHARE = 0.32;
+/** What is left of the difference between its colours and grey. */
+const COLOUR_SHARE = 0.7;
 /** Size of the picture that a background is blurred in: its longer side, pixels. */
 const BLURRED_SIDE = 96;
 /** How far it is blurred there, pixels to either side, and how often: three times a box is nearly a bell. */
@@ -62,7 +64,7 @@ function paintGround({ bytes, strideBytes, width, height }: Pixels): void {
   }
 }
 
-/** A picture in so few pixels that blurring costs nothing, blurred, and in its full size again, cut to fill the card. */
+/** A picture in so few pixels that blurring costs nothing, blurred, and in the card's size again. */
 function blurred(background: Frame, size: Size): Frame {
   const scale = BLURRED_SIDE / Math.max(size.width, size.height);
   const side = (pixels: number): number => Math.max(4, Math.round(pixels * scale));
@@ -97,8 +99,13 @@ function blurLines({ bytes }: Pixels, length: number, count: number, stepBytes: 
 
 function darken({ bytes, strideBytes, width, height }: Pixels): void {
   for (let y = 0; y < height; y++) {
-    for (let at = y * strideBytes; at < y * strideBytes + width * PIXEL_BYTES; at += PIXEL_BYTES)
-      for (let i = 0; i < 3; i++) bytes[at + i] = (bytes[at + i] ?? 0) * BACKGROUND_SHARE + (GROUND[i] ?? 0) * 0.4;
+    for (let at = y * strideBytes; at < y * strideBytes + width * PIXEL_BYTES; at += PIXEL_BYTES) {
+      const grey = ((bytes[at] ?? 0) + 5 * (bytes[at + 1] ?? 0) + 2 * (bytes[at + 2] ?? 0)) / 8;
+      for (let i = 0; i < 3; i++) {
+        const calm = grey + ((bytes[at + i] ?? 0) - grey) * COLOUR_SHARE;
+        bytes[at + i] = Math.round(calm * BACKGROUND_SHARE + (GROUND[i] ?? 0) * (1 - BACKGROUND_SHARE));
+      }
+    }
   }
 }
 

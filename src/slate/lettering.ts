@@ -49,7 +49,7 @@ export function drawLines(size: Size, lines: readonly CardLine[], take: (coverag
         // Otherwise `%{…}` would be asked for its value.
         expansion: "none",
         fontsize: String(line.fontPixels),
-        fontcolor: line.isQuiet ? "0xb4b4b4" : "white",
+        fontcolor: line.isQuiet ? "0xbebebe" : "white",
         x: "(w-text_w)/2",
         y: String(line.baseline),
         y_align: "baseline",

@@ -73,7 +73,7 @@ const CODECS: Readonly<Record<EncodedCodec, LoopCodec>> = {
     name: FF_ENCODER_LIBSVTAV1,
     options: {
       preset: "10",
-      "svtav1-params": "pred-struct=1:lookahead=0:scd=0:enable-overlays=0:enable-tf=0:keyint=-1:irefresh-type=2:lp=1",
+      "svtav1-params": "pred-struct=1:lookahead=0:scd=0:enable-overlays=0:enable-tf=0:irefresh-type=2:lp=1",
     },
     still: { qp: "24" },
     moving: { crf: "32" },
@@ -164,9 +164,11 @@ function open({ format, frameRate, bitrateMax }: LoopSettings): CodecContext {
     context.sampleAspectRatio = new AvRational(format.pixelAspect.num, format.pixelAspect.den);
     context.maxBFrames = 0;
     context.threadCount = 1;
-    if (bitrateMax !== undefined && codec !== "av1") {
+    // What AV1's encoder keys by; the others are told picture by picture.
+    context.gopSize = keyInterval(frameRate);
+    if (bitrateMax !== undefined) {
       context.rcMaxRate = BigInt(Math.round(bitrateMax));
-      context.rcBufferSize = Math.round(bitrateMax * KEY_SECONDS_MAX);
+      if (codec !== "av1") context.rcBufferSize = Math.round(bitrateMax * KEY_SECONDS_MAX);
     }
     if (colour !== undefined) {
       context.colorRange = colour.fullRange ? AVCOL_RANGE_JPEG : AVCOL_RANGE_MPEG;

@@ -13,8 +13,8 @@ import { FAULT_CODES, type FaultCode } from "#faults/codes.ts";
 import { Fault, ProtocolError } from "#faults/fault.ts";
 import type { SlatePicture, SlateRequest } from "#media/slate.ts";
 
-/** Pictures of a loop at most: a minute of 60 a second. */
-export const SLATE_PICTURES_MAX = 3600;
+/** Pictures of a loop at most: a minute of 120 a second, and one second more. */
+export const SLATE_PICTURES_MAX = 7320;
 /** Bytes of a slate's loop at most; with more the worker is taken for broken. */
 export const SLATE_BYTES_MAX: number = 16 * 1024 * 1024;
 /** Frames of sound of a loop at most: two minutes of frames of 10 ms. */
