@@ -39,7 +39,10 @@ describe("a source inside this network", () => {
     for (const scheme of ["rtsp", "rtsps"]) {
       await expect(opening(`${scheme}://8.8.8.8/cam`)).rejects.toMatchObject({ code: "PULL_REFUSED" });
     }
-    expect((await opening("rtsp://10.0.0.9/cam", true)).options["rtsp_transport"]).toBe("tcp");
+    expect((await opening("rtsp://10.0.0.9/cam", true)).options).toMatchObject({
+      rtsp_transport: "udp+tcp",
+      rtsp_flags: "prefer_tcp",
+    });
     expect((await opening("http://127.0.0.1/a.m3u8", true)).input).toBe("http://127.0.0.1/a.m3u8");
   });
 });

@@ -108,8 +108,13 @@ export async function openingOf(options: OpeningOptions): Promise<Opening> {
   const rtmp = { protocols: ["rtmp", "tcp"], options: { ...timed, rtmp_live: "live", rtmp_tcurl: tcUrlOf(source) } };
   const rtsp = {
     formats: ["rtsp", "sdp", "rtp"],
-    protocols: ["tcp", "rtsp", "rtp"],
-    options: { rtsp_transport: "tcp", timeout: String(READ_MICROS_MAX) },
+    protocols: ["tcp", "rtsp", "rtp", "udp"],
+    // Behind TLS everything goes over its connection; otherwise datagrams are for servers that know nothing else.
+    options: {
+      rtsp_transport: protocol === "rtsps" ? "tcp" : "udp+tcp",
+      rtsp_flags: "prefer_tcp",
+      timeout: String(READ_MICROS_MAX),
+    },
   };
   const address = await reach(host, way.permits, way.clock);
   if (protocol === "http" || protocol === "https") {
