@@ -1,18 +1,27 @@
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
-import { STREAM_EVENT_TYPES } from "#link/stream-event.ts";
-import type { AdminHooksAnswer } from "#web/wire.ts";
+import type { AdminHooksAnswer, HookEvent } from "#web/wire.ts";
 import type { ApiEnvironment } from "./environment.ts";
 import type { HookStatuses } from "./ports.ts";
 import { ADMIN_SECURITY as security, json, problems } from "./stream-answers.ts";
 
 const ms = z.number().describe("milliseconds since the Unix epoch");
-const event = z.enum(STREAM_EVENT_TYPES);
+/** Every one of them. */
+const EVENTS: { readonly [Event in HookEvent]: Event } = {
+  "stream.publish-requested": "stream.publish-requested",
+  "stream.live": "stream.live",
+  "stream.interrupted": "stream.interrupted",
+  "stream.resumed": "stream.resumed",
+  "stream.switched": "stream.switched",
+  "stream.ended": "stream.ended",
+};
 
 const hook = z
   .object({
     name: z.string().openapi({ example: "hooks[0]", description: "its place in the configuration" }),
     url: z.string().describe("without user and query, and with `…` for whatever in its path may be a secret"),
-    events: z.array(event).describe("what it is told; with `stream.publish-requested` it decides who may publish"),
+    events: z
+      .array(z.enum(EVENTS))
+      .describe("what it is told; with `stream.publish-requested` it decides who may publish"),
     onFailure: z.enum(["refuse", "allow"]).describe("what becomes of a publication when it gives no usable answer"),
     state: z
       .enum(["idle", "working", "failing", "gone"])

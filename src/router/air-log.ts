@@ -6,7 +6,6 @@
  * Times are those of the wall clock when the log began, carried on by the monotonic clock: a wall clock that is set while the broadcast runs
  * neither stretches nor reverses it.
  */
-import type { SwitchReason } from "#link/stream-event.ts";
 import type { EndReason } from "#link/record.ts";
 import type { SessionRole } from "#media/publish.ts";
 

@@ -95,7 +95,7 @@ describe("the time line in words", () => {
       for (const [i, { atMs, isMinor }] of ticks.entries()) {
         expect(atMs).toBeWithin(startMs, startMs + seconds * 1000 + 1);
         if (i > 0) expect(atMs - (ticks[i - 1]?.atMs ?? 0)).toBe(stepMs);
-        if (i > 0) expect(isMinor).toBe(ticks[i - 1]?.isMinor === false);
+        if (i > 0) expect(isMinor).not.toBe(ticks[i - 1]?.isMinor);
       }
     }
     const offsetMs = new Date(startMs).getTimezoneOffset() * 60_000;
