@@ -55,6 +55,11 @@ export class ClipPictures {
     return this.#made;
   }
 
+  /** Bytes of {@link pictures}. */
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+
   /** The decoder configuration record. */
   get record(): Uint8Array {
     return this.#encoder.record;

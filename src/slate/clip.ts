@@ -175,7 +175,7 @@ async function readAll(
   }
 }
 
-/** The clip's sound as long as its pictures, which are cut to where a frame of sound ends; silence where there is none. */
+/** The clip's sound as long as its pictures, which are cut to where a frame of sound ends; silence where there is none, or too much of it. */
 async function soundOf(
   audio: AudioConfig,
   { track: pictures }: Reading<ClipPictures>,
@@ -187,7 +187,11 @@ async function soundOf(
     const frames = pictures.cutTo(frameSamples / audio.sampleRate);
     const planes = sound.samples(pictures.startMicros, frames * frameSamples);
     const encoded = await encodeLoop(audio, layout, planes);
-    if (encoded !== undefined) return encoded;
+    if (encoded !== undefined && bytesOf(encoded) + pictures.sizeBytes <= SLATE_BYTES_MAX) return encoded;
   }
   return silenceFor(audio);
+}
+
+function bytesOf(frames: readonly Uint8Array[]): number {
+  return frames.reduce((sum, { byteLength }) => sum + byteLength, 0);
 }

@@ -17,8 +17,8 @@ import type { SlatePicture, SlateRequest } from "#media/slate.ts";
 export const SLATE_PICTURES_MAX = 7320;
 /** Bytes of a slate's loop at most; with more the worker is taken for broken. */
 export const SLATE_BYTES_MAX: number = 16 * 1024 * 1024;
-/** Frames of sound of a loop at most: two minutes of frames of 10 ms. */
-const SOUND_FRAMES_MAX = 12_000;
+/** Frames of sound of a loop at most: a minute of the shortest ones, of 3 ms. */
+const SOUND_FRAMES_MAX = 20_000;
 
 const SLATE = 1;
 const FAULT = 2;

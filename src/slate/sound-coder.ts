@@ -38,7 +38,7 @@ const AC3_KBITS: readonly number[] = [
 ];
 /** Samples of a 20 ms packet of Opus. */
 const OPUS_SAMPLES = 960;
-/** Where STREAMINFO begins in `dfLa`, and its bits per sample in it. */
+/** Where STREAMINFO begins in `dfLa`. */
 const FLAC_INFO_AT = 8;
 
 interface Form {
@@ -109,9 +109,11 @@ export class SoundCoder {
   }
 
   /** Samples of a frame of that sound. */
-  static frameSamplesOf({ codec, samplesPerFrame }: AudioConfig): number {
+  static frameSamplesOf({ codec, samplesPerFrame, record }: AudioConfig): number {
     if (samplesPerFrame > 0) return samplesPerFrame;
-    return codec === "opus" ? OPUS_SAMPLES : 4096;
+    if (codec === "opus") return OPUS_SAMPLES;
+    // The largest block that the stream may have.
+    return ((record[FLAC_INFO_AT + 2] ?? 0) << 8) | (record[FLAC_INFO_AT + 3] ?? 0);
   }
 
   /** Opens an encoder; `undefined` where none makes such frames. */

@@ -1,6 +1,6 @@
 /**
  * The slate worker: one request of `slate-wire.ts` comes on standard input, one answer goes to standard output, and the process ends. Keyframes and
- * the operator's files are decoded here and nowhere else, so that a crash of a codec ends this process alone. Nothing is opened but the font and the file that the
+ * the operator's files are decoded here and nowhere else, so that a crash of a codec ends this process alone. Nothing is opened but fonts and the file that the
  * request names.
  */
 import { setPriority } from "node:os";
@@ -12,6 +12,9 @@ import { readSlateRequest, type SlateAnswer, writeSlateAnswer } from "./slate-wi
 
 /** Delivery goes before it; it goes before still pictures and new rungs, since somebody waits for it. */
 const NICENESS = 5;
+/** Resident memory at which the worker gives up, bytes: a picture of 8K with all its copies stays below. */
+const RESIDENT_BYTES_MAX: number = 2 * 1024 ** 3;
+const MEMORY_CHECK_MS = 500;
 
 async function answer(): Promise<SlateAnswer> {
   try {
@@ -27,4 +30,9 @@ async function answer(): Promise<SlateAnswer> {
 setPriority(NICENESS);
 Log.setLevel(AV_LOG_FATAL);
 process.stdout.on("error", () => process.exit(0));
+setInterval(() => {
+  if (process.memoryUsage.rss() <= RESIDENT_BYTES_MAX) return;
+  process.stderr.write("it took more than 2 GiB of memory\n");
+  process.exit(1);
+}, MEMORY_CHECK_MS).unref();
 process.stdout.end(writeSlateAnswer(await answer()), () => process.exit(0));
