@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from "bun:test";
-import { connect } from "node:net";
+import { type AddressInfo, connect, createServer } from "node:net";
 import * as fc from "fast-check";
 import type { Fault } from "#faults/fault.ts";
 import { systemClock } from "#time/system-clock.ts";
@@ -42,6 +42,20 @@ describe("the way out for demuxers", () => {
     const answer = await say(head);
     expect(answer).toStartWith("HTTP/1.1 200");
     expect(answer).toEndWith("GET /a/b");
+  });
+
+  test("passes on the answer itself, not what announces it, and what is none as a failure", async () => {
+    const sent = [
+      "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nX-A: 1\r\n\r\nbody",
+      "SSH-2.0\r\n\r\n",
+    ];
+    for (const [i, expected] of ["HTTP/1.1 200\r\nx-a: 1\r\nconnection: close\r\n\r\nbody", "HTTP/1.1 502"].entries()) {
+      const server = createServer((socket) => socket.end(sent[i] ?? ""));
+      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+      const { port } = server.address() as AddressInfo;
+      expect(await say(`GET http://127.0.0.1:${port}/ HTTP/1.1\r\n\r\n`)).toStartWith(expected);
+      server.close();
+    }
   });
 
   test("refuses every other address, by literal and by name, and says so", async () => {

@@ -22,6 +22,8 @@ import {
 export const PROXY_CONNECTIONS_MAX = 32;
 /** Longest head of a request or an answer, bytes. */
 export const PROXY_HEAD_BYTES_MAX = 16_384;
+/** Answers that only announce another one, for each request. */
+const ANNOUNCEMENTS_MAX = 4;
 
 /** A running proxy. */
 export interface GuardProxy {
@@ -76,8 +78,8 @@ interface Received {
   readonly rest: Uint8Array;
 }
 
-/** Reads up to the end of a head; the socket is paused then. `undefined` when it is too long, or the socket is closed before. */
-function receiveHead(socket: Socket): Promise<Received | undefined> {
+/** Reads up to the end of a head, after `before`; the socket is paused then. `undefined` when it is too long, or the socket is closed before. */
+function receiveHead(socket: Socket, before: Uint8Array = new Uint8Array(0)): Promise<Received | undefined> {
   const { promise, resolve } = Promise.withResolvers<Received | undefined>();
   let bytes = Buffer.alloc(0);
   const done = (received: Received | undefined): void => {
@@ -95,7 +97,20 @@ function receiveHead(socket: Socket): Promise<Received | undefined> {
   };
   socket.on("data", onData);
   socket.once("close", onClose);
+  onData(before);
   return promise;
+}
+
+/** Reads the head of the answer itself, after those that only announce it (RFC 9110 §15.2). */
+async function receiveAnswer(socket: Socket): Promise<{ head: AnswerHead; rest: Uint8Array } | undefined> {
+  let received = await receiveHead(socket);
+  for (let announced = 0; received !== undefined && announced < ANNOUNCEMENTS_MAX; announced++) {
+    const head = answerHeadOf(received.head);
+    if (head === undefined) return undefined;
+    if (head.status >= 200) return { head, rest: received.rest };
+    received = await receiveHead(socket, received.rest);
+  }
+  return undefined;
 }
 
 /** Reads a whole body; `undefined` when it is too long or broken. */
@@ -175,11 +190,11 @@ class RunningProxy implements GuardProxy {
     const isUsual = port === (secure ? 443 : 80);
     const lines = [`Host: ${isUsual ? named : `${named}:${port}`}`, "Accept-Encoding: identity", "Connection: close"];
     server.write([`${method} ${path} HTTP/1.1`, ...headers, ...lines, "", ""].join("\r\n"), "latin1");
-    const received = await receiveHead(server);
-    const head = received === undefined ? undefined : answerHeadOf(received.head);
-    if (received === undefined || head === undefined) {
+    const received = await receiveAnswer(server);
+    if (received === undefined) {
       throw new Fault("PULL_FAILED", `${host}:${port} gave no answer that is one of HTTP`, { peer: host });
     }
+    const { head } = received;
     if (method === "HEAD" || !isPlaylist(head, path)) {
       socket.write(headText(head, this.#places), "latin1");
       socket.write(received.rest);

@@ -1,4 +1,3 @@
-import type { Fault } from "#faults/fault.ts";
 import type { Role } from "#flow/role.ts";
 import type { Observer } from "#observe/event.ts";
 import type { Metrics } from "#observe/metrics.ts";
@@ -68,8 +67,6 @@ class RunningPull implements Pull {
       way: { permits, trust, clock },
       allowPrivate,
       random,
-      refused: ({ code, message, hint }: Fault) =>
-        observer.event("warn", "pull.connection.refused", { code, hint }, message),
       attempted: () => attempts.add(),
       failed: () => failures.add(),
     };

@@ -63,8 +63,6 @@ export interface PullerOptions {
   /** 0 to 1, for the pauses between attempts. */
   readonly random: () => number;
   readonly attempted: () => void;
-  /** Called with each connection that is refused or fails. */
-  readonly refused: (fault: Fault) => void;
   readonly failed: () => void;
 }
 
@@ -185,13 +183,15 @@ export class Puller {
 
   /** Pulls once. Gives why it ended, or nothing at the end of a file. */
   async #attempt(): Promise<Fault | undefined> {
-    const { clock, spec, attempted } = this.#options;
+    const { clock, observer, spec, attempted } = this.#options;
     attempted();
     let opening: Opening | undefined;
     let untrusted: Fault | undefined;
     const refused = (fault: Fault): void => {
       if (fault.code === "PULL_UNTRUSTED") untrusted = fault;
-      this.#options.refused(fault);
+      const { code, message, hint } = fault;
+      const fields = { stream: spec.stream, place: this.#place, code, hint };
+      observer.event("warn", "pull.connection.refused", fields, message);
     };
     try {
       const { source, loop } = spec;
