@@ -14,7 +14,7 @@ import type { Track, TrackConfig } from "#media/track.ts";
 import { microsToTicks, ticksToMicros } from "#time/ticks.ts";
 import { sameConfig } from "./checkpoint.ts";
 import { findLane, firstPicture, Lane, type LaneSink, trackName, trackOf, type Unit } from "./lane.ts";
-import { CUT_DISTANCE_MICROS_MIN, type CutDecision, decideCut, GopMeter, segmentMicrosMax } from "./segment-rule.ts";
+import { type CutDecision, decideCut, GopMeter, segmentMicrosMax } from "./segment-rule.ts";
 import { SegmentSeries } from "./segment-series.ts";
 import { Stamping } from "./stamping.ts";
 import type { AnnouncedTrack, GateCounters, TimelineOptions, TimelinePorts } from "./timeline.ts";
@@ -138,10 +138,10 @@ export class TimelineWriter implements LaneSink {
     const start = unit.micros + unit.offsetMicros + lateMicros;
     if (lane.video !== undefined) {
       if (!leader.open) this.#stamping.fill(leader, start, true);
-      return Math.max(0, CUT_DISTANCE_MICROS_MIN - this.series.sinceCut(start));
+      return Math.max(0, this.series.earliestCutMicros - start);
     }
     if (!this.#stamping.joinSound(lane, start)) return 0;
-    while (this.series.sinceCut(lane.endMicros ?? start) < CUT_DISTANCE_MICROS_MIN && lane.silence(1) > 0)
+    while ((lane.endMicros ?? start) < this.series.earliestCutMicros && lane.silence(1) > 0)
       this.counters.silent++;
     return Math.max(0, (lane.endMicros ?? start) - start);
   }
@@ -299,7 +299,10 @@ export class TimelineWriter implements LaneSink {
     let decision: CutDecision = "none";
     const mustCut = lane.pendingConfig !== undefined || lane !== this.leader;
     const changes =
-      keyframe && !filler && this.#changesWith(lane) && (mustCut || since >= CUT_DISTANCE_MICROS_MIN - TICK_MICROS);
+      keyframe &&
+      !filler &&
+      this.#changesWith(lane) &&
+      (mustCut || micros >= this.series.earliestCutMicros - TICK_MICROS);
     if (changes) decision = "independent";
     else if (since > 0 && !this.#isAboutToCut(lane)) {
       decision = decideCut({
