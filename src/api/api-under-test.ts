@@ -86,6 +86,10 @@ async function openPlatform(folder: string, around: { clock: SimulatedClock; obs
       ladder: "off",
       whenBusy: "backup",
       switchBack: "sticky",
+      continuity: "hold",
+      slateAfterMs: 1000,
+      slateWords: "We'll be right back",
+      alwaysOn: false,
     },
   });
   await catalogue.load();

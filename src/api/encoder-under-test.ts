@@ -46,6 +46,12 @@ export class EncoderUnderTest {
         quickStart: true,
         whenBusy: "backup",
         switchBack: "sticky",
+        title: admitted?.title ?? "",
+        continuity: "hold",
+        slateAfterMs: 1000,
+        slateFile: undefined,
+        slateWords: "We'll be right back",
+        alwaysOn: false,
       },
       { ...credentials, protocol: "rtmp", app: "live", params: {}, encoder },
     );

@@ -1,8 +1,8 @@
 import { z } from "@hono/zod-openapi";
 import { OVERLAP_SECONDS_MAX } from "#control/catalogue.ts";
-import { LATENCIES, SETTING_BOUNDS } from "#control/stream-settings.ts";
+import { LATENCIES, SETTING_BOUNDS, SLATE_WORDS_CHARACTERS_MAX } from "#control/stream-settings.ts";
 import { LADDER_ALLOWED, LADDER_CHARACTERS_MAX } from "#media/ladder.ts";
-import { BUSY_POLICIES, RETURN_POLICIES } from "#media/publish.ts";
+import { BUSY_POLICIES, CONTINUITIES, RETURN_POLICIES } from "#media/publish.ts";
 import type { AdminStream, EffectiveSettings, LiveStream, Problem } from "#web/wire.ts";
 
 /** Longest name a request may carry, characters; the catalogue is stricter. */
@@ -92,6 +92,10 @@ const SETTING_TEXTS = {
   ladder: `smaller pictures beside the source, made by this platform: ${LADDER_ALLOWED}; holds from the stream's next broadcast on`,
   whenBusy: "an encoder that comes while another one publishes stands by, takes over or is turned away",
   switchBack: "whether a backup stays on air when the primary encoder is back",
+  continuity: "what viewers see while no encoder delivers: a prepared picture, the last one held, or the end",
+  slateAfterMs: "for how long the last picture is held before that, milliseconds",
+  slateWords: "words on the card that viewers see meanwhile",
+  alwaysOn: "on air with its slate before the first encoder and after the last one, too",
 } as const;
 const settingFields = {
   latency: z.enum(LATENCIES).describe(SETTING_TEXTS.latency),
@@ -101,6 +105,10 @@ const settingFields = {
   ladder: z.string().describe(SETTING_TEXTS.ladder),
   whenBusy: z.enum(BUSY_POLICIES).describe(SETTING_TEXTS.whenBusy),
   switchBack: z.enum(RETURN_POLICIES).describe(SETTING_TEXTS.switchBack),
+  continuity: z.enum(CONTINUITIES).describe(SETTING_TEXTS.continuity),
+  slateAfterMs: z.number().describe(SETTING_TEXTS.slateAfterMs),
+  slateWords: z.string().describe(SETTING_TEXTS.slateWords),
+  alwaysOn: z.boolean().describe(SETTING_TEXTS.alwaysOn),
 };
 const effectiveSettings = z.object(settingFields).openapi("EffectiveSettings");
 
@@ -137,6 +145,10 @@ const adminStream = z
         ladder: settingFields.ladder.exactOptional(),
         whenBusy: settingFields.whenBusy.exactOptional(),
         switchBack: settingFields.switchBack.exactOptional(),
+        continuity: settingFields.continuity.exactOptional(),
+        slateAfterMs: settingFields.slateAfterMs.exactOptional(),
+        slateWords: settingFields.slateWords.exactOptional(),
+        alwaysOn: settingFields.alwaysOn.exactOptional(),
       })
       .openapi({ description: "what the stream decides for itself", required: [] }),
     effectiveSettings: effectiveSettings.describe("what its next broadcast uses"),
@@ -193,6 +205,15 @@ const givenSettings = z.record(z.string(), z.unknown()).openapi("StreamSettings"
     ladder: { type: ["string", "null"], maxLength: LADDER_CHARACTERS_MAX, description: SETTING_TEXTS.ladder },
     whenBusy: { type: ["string", "null"], enum: [...BUSY_POLICIES, null], description: SETTING_TEXTS.whenBusy },
     switchBack: { type: ["string", "null"], enum: [...RETURN_POLICIES, null], description: SETTING_TEXTS.switchBack },
+    continuity: { type: ["string", "null"], enum: [...CONTINUITIES, null], description: SETTING_TEXTS.continuity },
+    slateAfterMs: { type: ["number", "null"], ...bounds("slateAfterMs"), description: SETTING_TEXTS.slateAfterMs },
+    slateWords: {
+      type: ["string", "null"],
+      minLength: 1,
+      maxLength: SLATE_WORDS_CHARACTERS_MAX,
+      description: SETTING_TEXTS.slateWords,
+    },
+    alwaysOn: { type: ["boolean", "null"], description: SETTING_TEXTS.alwaysOn },
   },
   additionalProperties: false,
   example: { latency: "low" },

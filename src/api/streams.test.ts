@@ -32,6 +32,10 @@ describe("streams", () => {
         ladder: "off",
         whenBusy: "backup",
         switchBack: "sticky",
+        continuity: "hold",
+        slateAfterMs: 1000,
+        slateWords: "We'll be right back",
+        alwaysOn: false,
       },
       keys: [{ id: keyId, createdAtMs: clock.wallMs() }],
       health: null,
@@ -78,6 +82,27 @@ describe("streams", () => {
     expect(health?.sessions[0]?.encoder).toBe("obs-studio/30.2");
   });
 
+  test("decide what viewers see while no encoder delivers; a file of this machine is nothing they may name", async () => {
+    await using made = await makeApi();
+    await made.add({ name: "main" });
+    const change = (settings: unknown): Promise<Response> => made.sendAdmin("PATCH", `${STREAMS}/main`, { settings });
+    const own = { continuity: "end", slateAfterMs: 500, slateWords: "Pause – bis gleich", alwaysOn: true } as const;
+    const { settings, effectiveSettings } = await streamOf(await change(own));
+    expect([settings, effectiveSettings]).toEqual([own, { ...made.catalogue.defaults, ...own }]);
+    const { settings: less } = await streamOf(await change({ slateWords: null, alwaysOn: null, continuity: "hold" }));
+    expect(less).toEqual({ continuity: "hold", slateAfterMs: 500 });
+    for (const [wrong, says] of [
+      [{ slateFile: "/etc/passwd" }, 'slateFile = "/etc/passwd" is not allowed: there is only latency, '],
+      [{ slateAfterMs: 10_001 }, "slateAfterMs = 10001 is not allowed: a number from 300 to 10000"],
+      [{ slateWords: "x".repeat(81) }, "is not allowed: a text of 1 to 80 characters"],
+      [{ slateWords: "two\nlines" }, "is not allowed: a text of 1 to 80 characters"],
+      [{ alwaysOn: 1 }, "alwaysOn = 1 is not allowed: true or false"],
+    ] as const) {
+      const { code, message } = await problem(await change(wrong));
+      expect([code, message]).toEqual(["CONFIG_INVALID", expect.stringContaining(says)]);
+    }
+  });
+
   test("change title and settings; what is left out stays, null gives back to the platform", async () => {
     await using made = await makeApi();
     await made.add({ name: "main", title: "Sunday", settings: { latency: "low", graceSeconds: 5 } });
@@ -87,9 +112,7 @@ describe("streams", () => {
     const changed = await change({ settings: { latency: null, partMs: 250 } });
     expect(changed.title).toBe("Monday");
     expect(changed.settings).toEqual({ partMs: 250, graceSeconds: 5 });
-    const busy = { whenBusy: "backup", switchBack: "sticky" } as const;
-    const platform = { latency: "lowest", segmentSeconds: 2, ladder: "off", ...busy } as const;
-    expect(changed.effectiveSettings).toEqual({ ...platform, partMs: 250, graceSeconds: 5 });
+    expect(changed.effectiveSettings).toEqual({ ...made.catalogue.defaults, partMs: 250, graceSeconds: 5 });
     expect(await streamOf(await made.askAdmin(`${STREAMS}/main`))).toEqual(changed);
     expect((await change({ title: "" })).title).toBe("");
   });
@@ -286,7 +309,7 @@ describe("bodies", () => {
       [
         '{"name":"main","settings":{"latncy":"low"}}',
         "CONFIG_INVALID",
-        'latncy = "low" is not allowed: there is only latency, segmentSeconds, partMs, graceSeconds, ladder',
+        'latncy = "low" is not allowed: there is only latency, segmentSeconds, partMs, graceSeconds, slateAfterMs, ladder',
       ],
       ['{"name":"main","settings":{"toString":1}}', "CONFIG_INVALID", "toString = 1 is not allowed: "],
       [

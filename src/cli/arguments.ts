@@ -8,8 +8,9 @@ export interface GivenArguments {
   readonly positional: readonly string[];
 }
 
-function kebab(word: string): string {
-  return word.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+/** The flag of an argument: `segmentSeconds` is `--segment-seconds`. */
+export function flagOf(name: string): string {
+  return `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
 
 /**
@@ -20,7 +21,7 @@ export function readArguments(rawArgs: readonly string[], definitions: ArgsDef):
   const byFlag = new Map(
     Object.entries(definitions)
       .filter(([, definition]) => definition.type !== "positional")
-      .map(([name, definition]) => [`--${kebab(name)}`, { name, definition }]),
+      .map(([name, definition]) => [flagOf(name), { name, definition }]),
   );
   const places = Object.entries(definitions).filter(([, definition]) => definition.type === "positional");
   const flags = new Map<string, string | true>();
@@ -75,5 +76,5 @@ export function numberFlag(
     (range.whole !== true || Number.isInteger(value));
   if (isRight) return value;
   const kind = range.whole === true ? "a whole number" : "a number";
-  throw new Fault("CONFIG_INVALID", `--${kebab(name)} ${written}: must be ${kind} from ${range.min} to ${range.max}`);
+  throw new Fault("CONFIG_INVALID", `${flagOf(name)} ${written}: must be ${kind} from ${range.min} to ${range.max}`);
 }

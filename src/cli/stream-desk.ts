@@ -1,5 +1,5 @@
 import type { Catalogue, StreamInfo, StreamWithKey } from "#control/catalogue.ts";
-import { parseStreamSettings, type StreamSettings } from "#control/stream-settings.ts";
+import { parseStreamSettings, SETTING_BOUNDS, SETTING_NAMES, type StreamSettings } from "#control/stream-settings.ts";
 import { Fault } from "#faults/fault.ts";
 import type { Config } from "#node/config-schema.ts";
 import { type ApiCall, apiPath, LIST_HINT } from "./api-call.ts";
@@ -95,14 +95,19 @@ export function openStreamDesk(config: Config, url: string | undefined): Promise
   return openDesk(config, url, { local: localDesk, remote: remoteDesk });
 }
 
+/** Settings whose flags are numbers; a text that is none is left to the parser, which says what is allowed. */
+const NUMBERS: readonly string[] = Object.keys(SETTING_BOUNDS);
+/** Settings whose flags are `true` or `false`. */
+const SWITCHES: readonly string[] = ["alwaysOn"];
+
+function settingValue(name: string, written: string | true): unknown {
+  if (SWITCHES.includes(name)) return written === "true" ? true : written === "false" ? false : written;
+  return NUMBERS.includes(name) && !Number.isNaN(Number(written)) ? Number(written) : written;
+}
+
 function settingValues(flags: ReadonlyMap<string, string | true>): Record<string, unknown> {
-  const values: Record<string, unknown> = {};
-  for (const name of ["latency", "ladder"]) if (flags.has(name)) values[name] = flags.get(name);
-  for (const name of ["segmentSeconds", "partMs", "graceSeconds"]) {
-    const written = flags.get(name);
-    if (written !== undefined) values[name] = Number.isNaN(Number(written)) ? written : Number(written);
-  }
-  return values;
+  const given = [...flags].filter(([name]) => SETTING_NAMES.includes(name));
+  return Object.fromEntries(given.map(([name, written]) => [name, settingValue(name, written)]));
 }
 
 /** Settings given as flags. @throws Fault `CONFIG_INVALID`. */

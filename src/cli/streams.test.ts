@@ -23,6 +23,16 @@ interface Issued {
   readonly keyId: string;
 }
 
+/** What the streams of the tests leave to the platform. */
+const PLATFORM = {
+  whenBusy: "backup",
+  switchBack: "sticky",
+  continuity: "slate",
+  slateAfterMs: 1000,
+  slateWords: "We'll be right back",
+  alwaysOn: false,
+};
+
 const TEXT_OF_A_KEY = /^ {2}[0-9a-z]{32}$/m;
 
 /** Makes a data folder with one declared stream and the configuration that declares it; the flags name it and free ports. */
@@ -78,7 +88,7 @@ describe.each(["none runs", "one runs"])("grandstand streams, when of the data f
       createdMs: expect.any(Number),
       managedBy: "platform",
       settings,
-      effectiveSettings: { ...settings, whenBusy: "backup", switchBack: "sticky" },
+      effectiveSettings: { ...PLATFORM, ...settings },
       keys: [{ id: keyId, createdAtMs: expect.any(Number) }],
     });
     const plain = await streams("add", "side");
@@ -102,8 +112,26 @@ describe.each(["none runs", "one runs"])("grandstand streams, when of the data f
     expect(second.effectiveSettings).toMatchObject({ partMs: 1000, graceSeconds: 30, ladder: "default" });
     expect(await listed("final")).toEqual(second);
     const plain = await streams("set", "final", "--ladder", "480,360:700k");
-    expect(plain.stdout).toStartWith("The stream final has now:\n\ntitle     Final\nlatency   low\nsegments  3 s\n");
-    expect(plain.stdout).toEndWith("ladder    480,360:700k\n\nSettings hold from its next broadcast on.\n");
+    expect(plain.stdout).toStartWith(
+      "The stream final has now:\n\ntitle        Final\nlatency      low\nsegments     3 s\n",
+    );
+    expect(plain.stdout).toContain("\nladder       480,360:700k\n");
+    expect(plain.stdout).toEndWith("always on    no\n\nSettings hold from its next broadcast on.\n");
+  }, 20_000);
+
+  test("set decides what becomes of a second encoder, and what viewers see without one", async () => {
+    const words = ["--continuity", "end", "--slate-after-ms", "500", "--slate-words", "1234", "--always-on", "true"];
+    const policies = ["--when-busy", "replace", "--switch-back=prefer-primary"];
+    const changed = await asJson<Listed>("set", "side", ...words, ...policies);
+    const own = { continuity: "end", slateAfterMs: 500, slateWords: "1234", alwaysOn: true };
+    expect(changed.settings).toEqual({ ...own, whenBusy: "replace", switchBack: "prefer-primary" });
+    expect(changed.effectiveSettings).toMatchObject({ ...own, whenBusy: "replace", switchBack: "prefer-primary" });
+    const back = ["--slate-words", "platform", "--always-on", "platform", "--when-busy=platform"];
+    const less = await asJson<Listed>("set", "side", ...back, "--switch-back", "platform", "--continuity", "hold");
+    expect(less.settings).toEqual({ continuity: "hold", slateAfterMs: 500 });
+    expect(await listed("side")).toEqual(less);
+    const plain = await streams("set", "side", "--always-on=false");
+    expect(plain.stdout).toContain("\ncontinuity   hold, after 500 ms\nslate words  We'll be right back\n");
   }, 20_000);
 
   test("stop ends the broadcast, if there is one", async () => {
@@ -153,9 +181,11 @@ describe.each(["none runs", "one runs"])("grandstand streams, when of the data f
         ["set", "final", "--grace-seconds", "long"],
         'graceSeconds = "long" is not allowed: a number from 0 to 86400. [CONFIG_INVALID]',
       ],
+      [["set", "final", "--always-on", "yes"], 'alwaysOn = "yes" is not allowed: true or false. [CONFIG_INVALID]'],
+      [["set", "final", "--slate-file", "/x"], "--slate-file: there is no such flag. [CONFIG_INVALID]"],
       [
         ["set", "final"],
-        "there is nothing to change. Give --title, --latency, --segment-seconds, --part-ms, --grace-seconds or --ladder. [CONFIG_INVALID]",
+        "there is nothing to change. Give one of --title, --latency, --segment-seconds, --part-ms, --grace-seconds, --ladder, --when-busy, --switch-back, --continuity, --slate-after-ms, --slate-words, --always-on. [CONFIG_INVALID]",
       ],
       [
         ["set", "declared", "--title", "x"],

@@ -1,7 +1,7 @@
 import type { ArgsDef, CommandDef } from "citty";
 import { OVERLAP_SECONDS_MAX } from "#control/catalogue.ts";
 import { Fault } from "#faults/fault.ts";
-import { type GivenArguments, numberFlag, textFlag } from "./arguments.ts";
+import { flagOf, type GivenArguments, numberFlag, textFlag } from "./arguments.ts";
 import { columns, defineCommand, NAME, placeOf, print } from "./desk-command.ts";
 import {
   type ListedStream,
@@ -18,7 +18,22 @@ const SETTINGS: ArgsDef = {
   partMs: { type: "string", valueHint: "MS", description: "duration of a part; 0: no parts" },
   graceSeconds: { type: "string", valueHint: "S", description: "how long a broadcast waits for its encoder" },
   ladder: { type: "string", valueHint: "LADDER", description: "smaller pictures: off, default or 720:2500k,480,360" },
+  whenBusy: {
+    type: "string",
+    valueHint: "backup|replace|refuse",
+    description: "an encoder that comes while one is there",
+  },
+  switchBack: { type: "string", valueHint: "sticky|prefer-primary", description: "when the primary encoder is back" },
+  continuity: {
+    type: "string",
+    valueHint: "slate|hold|end",
+    description: "what viewers see while no encoder delivers",
+  },
+  slateAfterMs: { type: "string", valueHint: "MS", description: "for how long the last picture is held before that" },
+  slateWords: { type: "string", valueHint: "TEXT", description: "words on the card that the slate shows" },
+  alwaysOn: { type: "string", valueHint: "true|false", description: "on air with its slate when no encoder is there" },
 };
+const SETTING_FLAGS = Object.keys(SETTINGS).map(flagOf);
 const TITLE: ArgsDef = { title: { type: "string", valueHint: "TEXT", description: "what viewers read" } };
 
 async function atDesk<T>(given: GivenArguments, work: (desk: StreamDesk) => Promise<T>): Promise<T> {
@@ -67,7 +82,7 @@ const add = defineCommand(
 
 /** How the stream's next broadcast is written, in words. */
 function settingsText({ title, effectiveSettings }: ListedStream): string {
-  const { latency, segmentSeconds, partMs, graceSeconds, ladder } = effectiveSettings;
+  const { latency, segmentSeconds, partMs, graceSeconds, ladder, ...rest } = effectiveSettings;
   return columns([
     ["title", title === "" ? "-" : title],
     ["latency", latency],
@@ -75,6 +90,11 @@ function settingsText({ title, effectiveSettings }: ListedStream): string {
     ["parts", partMs === 0 ? "none" : `${partMs} ms`],
     ["grace", `${graceSeconds} s`],
     ["ladder", ladder],
+    ["when busy", rest.whenBusy],
+    ["switch back", rest.switchBack],
+    ["continuity", `${rest.continuity}, after ${rest.slateAfterMs} ms`],
+    ["slate words", rest.slateWords],
+    ["always on", rest.alwaysOn ? "yes" : "no"],
   ]);
 }
 
@@ -88,7 +108,7 @@ const set = defineCommand(
     const isAboutSettings = Object.keys(settings).length > 0;
     if (title === undefined && !isAboutSettings) {
       throw new Fault("CONFIG_INVALID", "there is nothing to change", {
-        hint: "Give --title, --latency, --segment-seconds, --part-ms, --grace-seconds or --ladder.",
+        hint: `Give one of --title, ${SETTING_FLAGS.join(", ")}.`,
       });
     }
     const change = { ...(title === undefined ? {} : { title }), ...(isAboutSettings ? { settings } : {}) };

@@ -11,7 +11,7 @@ import { type Control, type DeclaredStream, startControl } from "./index.ts";
 import { KEYS_PER_STREAM_MAX } from "./stream-record.ts";
 import { isDeclarableKey, makeKey } from "./stream-key.ts";
 import { checkStreamName, isStreamName } from "./stream-name.ts";
-import { type EffectiveSettings, parseStreamSettings } from "./stream-settings.ts";
+import { type EffectiveSettings, effectiveSettings, parseStreamSettings } from "./stream-settings.ts";
 
 const defaults: EffectiveSettings = {
   latency: "lowest",
@@ -21,6 +21,10 @@ const defaults: EffectiveSettings = {
   ladder: "off",
   whenBusy: "backup",
   switchBack: "sticky",
+  continuity: "slate",
+  slateAfterMs: 1000,
+  slateWords: "We'll be right back",
+  alwaysOn: false,
 };
 const root = mkdtempSync(join(tmpdir(), "grandstand-control-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -123,15 +127,7 @@ describe("admitting an encoder", () => {
     const alone = control.catalogue.authenticate({ path: key, address });
     const named = control.catalogue.authenticate({ path: "final", key, address });
     expect(alone).toEqual(named);
-    expect(alone.settings).toEqual({
-      latency: "low",
-      segmentSeconds: 2,
-      partMs: 1000,
-      graceSeconds: 60,
-      ladder: "off",
-      whenBusy: "backup",
-      switchBack: "sticky",
-    });
+    expect(alone.settings).toEqual({ ...defaults, latency: "low", partMs: 1000 });
   });
 
   test("says the same whatever is wrong", async () => {
@@ -266,17 +262,9 @@ describe("streams", () => {
     using again = await start();
     const stream = again.catalogue.get("final");
     expect(stream?.title).toBe("Cup final");
-    const settings = {
-      latency: "normal",
-      segmentSeconds: 4,
-      partMs: 0,
-      graceSeconds: 60,
-      ladder: "720,480:900k",
-      whenBusy: "backup",
-      switchBack: "sticky",
-    };
-    expect(stream?.effective).toEqual(settings as EffectiveSettings);
-    expect(again.catalogue.effectiveOf("final")).toEqual(settings as EffectiveSettings);
+    const own = { latency: "normal", segmentSeconds: 4, partMs: 0, ladder: "720,480:900k" } as const;
+    expect(stream?.effective).toEqual({ ...defaults, ...own });
+    expect(again.catalogue.effectiveOf("final")).toEqual({ ...defaults, ...own });
     expect(again.catalogue.effectiveOf("main")).toEqual(defaults);
     expect(again.catalogue.effectiveOf("none")).toBeUndefined();
     expect(again.catalogue.authenticate({ path: key, address }).title).toBe("Cup final");
@@ -352,31 +340,33 @@ describe("names, keys and settings", () => {
   });
 
   test("settings are read or refused with key, value and what is allowed", async () => {
-    expect(
-      parseStreamSettings({
-        latency: "low",
-        partMs: 0,
-        graceSeconds: 5,
-        ladder: "default",
-        whenBusy: "backup",
-        switchBack: "sticky",
-      }),
-    ).toEqual({
+    const every: EffectiveSettings = {
       latency: "low",
+      segmentSeconds: 4,
       partMs: 0,
       graceSeconds: 5,
       ladder: "default",
-      whenBusy: "backup",
-      switchBack: "sticky",
-    });
+      whenBusy: "replace",
+      switchBack: "prefer-primary",
+      continuity: "hold",
+      slateAfterMs: 300,
+      slateWords: "Wir sind gleich zurück",
+      alwaysOn: true,
+    };
+    expect(parseStreamSettings({ ...every })).toEqual(every);
+    expect(effectiveSettings(defaults, every)).toEqual(every);
     expect(parseStreamSettings({ ladder: null, latency: null })).toEqual({});
     const messages: [Record<string, unknown>, string][] = [
       [{ latency: "fast" }, 'latency = "fast" is not allowed: one of lowest, low, normal'],
       [{ partMs: 5 }, "partMs = 5 is not allowed: a number from 100 to 2000, or 0"],
+      [{ slateAfterMs: 200 }, "slateAfterMs = 200 is not allowed: a number from 300 to 10000"],
+      [{ continuity: "black" }, 'continuity = "black" is not allowed: one of slate, hold, end'],
+      [{ slateWords: " " }, 'slateWords = " " is not allowed: a text of 1 to 80 characters'],
+      [{ alwaysOn: "yes" }, 'alwaysOn = "yes" is not allowed: true or false'],
       [{ segmentSeconds: "2" }, 'segmentSeconds = "2" is not allowed: a number from 1 to 10'],
       [
         { speed: 1 },
-        "speed = 1 is not allowed: there is only latency, segmentSeconds, partMs, graceSeconds, ladder, whenBusy, switchBack",
+        "speed = 1 is not allowed: there is only latency, segmentSeconds, partMs, graceSeconds, slateAfterMs, ladder, whenBusy, switchBack, continuity, slateWords, alwaysOn",
       ],
       [
         { ladder: "720:x" },
@@ -384,7 +374,7 @@ describe("names, keys and settings", () => {
       ],
       [
         { toString: 1 },
-        "toString = 1 is not allowed: there is only latency, segmentSeconds, partMs, graceSeconds, ladder, whenBusy, switchBack",
+        "toString = 1 is not allowed: there is only latency, segmentSeconds, partMs, graceSeconds, slateAfterMs, ladder, whenBusy, switchBack, continuity, slateWords, alwaysOn",
       ],
     ];
     for (const [values, message] of messages) {

@@ -17,6 +17,11 @@ export const RETURN_POLICIES = ["sticky", "prefer-primary"] as const;
 /** One of {@link RETURN_POLICIES}. */
 export type ReturnPolicy = (typeof RETURN_POLICIES)[number];
 
+/** What viewers see while nobody delivers: a prepared picture (`slate`), the last one held, or the end of the broadcast. */
+export const CONTINUITIES = ["slate", "hold", "end"] as const;
+/** One of {@link CONTINUITIES}. */
+export type Continuity = (typeof CONTINUITIES)[number];
+
 /** What an encoder asks for, before anything of it is trusted. */
 export interface PublishRequest {
   readonly protocol: PublishProtocol;

@@ -8,7 +8,11 @@ const GROUPS: readonly { readonly title: string; readonly names: readonly string
   { title: "TLS", names: ["tls"] },
   {
     title: "Media",
-    names: ["latency", "segmentSeconds", "partMs", "windowSeconds", "graceSeconds", "whenBusy", "switchBack"],
+    names: ["latency", "segmentSeconds", "partMs", "windowSeconds"],
+  },
+  {
+    title: "Continuity",
+    names: ["graceSeconds", "whenBusy", "switchBack", "continuity", "slateAfterMs", "slateFile", "slateWords"],
   },
   { title: "Ladder", names: ["transcode"] },
   { title: "Data and access", names: ["dataDir", "adminToken", "streams"] },

@@ -3,14 +3,15 @@ import { z } from "zod";
 import { ADMIN_TOKEN_CHARACTERS_MAX, ADMIN_TOKEN_CHARACTERS_MIN } from "#control/admin-token.ts";
 import { isDeclarableKey, KEY_ALLOWED } from "#control/stream-key.ts";
 import { isStreamName, STREAM_NAME_ALLOWED } from "#control/stream-name.ts";
-import { LATENCIES, type Latency, SETTING_BOUNDS } from "#control/stream-settings.ts";
+import type { Latency } from "#control/stream-settings.ts";
 import { HOOKS_MAX, type HookSettings } from "#hooks/hook-settings.ts";
 import { SECRET_ALLOWED, secretBytes } from "#hooks/signature.ts";
-import { BUSY_POLICIES, type BusyPolicy, RETURN_POLICIES, type ReturnPolicy } from "#media/publish.ts";
+import type { BusyPolicy, Continuity, ReturnPolicy } from "#media/publish.ts";
 import { STREAM_EVENT_TYPES } from "#link/stream-event.ts";
 import { LADDER_ALLOWED, parseLadder } from "#media/ladder.ts";
 import { parsePullSource, PULL_ALLOWED } from "#media/pull-source.ts";
 import { choice, decimal, KEY_FACTS, onOff, text, whole } from "./config-keys.ts";
+import { ALWAYS_ON, PATH, SETTING_KEYS } from "./setting-keys.ts";
 
 const PORT = { min: 1, max: 65_535 } as const;
 
@@ -28,14 +29,12 @@ function isHookUrl(value: string): boolean {
   return username === "" && password === "";
 }
 
-const path = { allowed: "the path of a file", matches: /^[^\0]+$/, placeholder: "PATH" };
-
 const tls = z.strictObject({
   cert: text({
-    ...path,
+    ...PATH,
     description: "PEM certificate chain; with it and `tls.key` the platform speaks HTTPS and RTMPS too.",
   }).optional(),
-  key: text({ ...path, description: "PEM private key of the certificate, without a passphrase." }).optional(),
+  key: text({ ...PATH, description: "PEM private key of the certificate, without a passphrase." }).optional(),
   httpsPort: whole({ ...PORT, description: "TCP port for HTTPS, used when a certificate is given." }).default(8443),
   rtmpsPort: whole({ ...PORT, description: "TCP port for RTMPS, used when a certificate is given." }).default(1936),
   http3: onOff({ description: "HTTP/3 on the UDP port of the same number as `tls.httpsPort`. Experimental." }).default(
@@ -115,41 +114,7 @@ const site = z.strictObject({
     matches: /^(#[0-9a-fA-F]{3,8}|[a-z]{3,30}|(rgb|hsl|oklch|oklab|lab|lch)\([0-9.,%/ a-z-]{1,60}\))$/,
     placeholder: "COLOUR",
   }).optional(),
-  logo: text({ ...path, description: "Picture shown in place of the name: SVG or PNG." }).optional(),
-});
-
-const bounds = SETTING_BOUNDS;
-const latencyText = "How close to live: `lowest` (500 ms parts), `low` (1 s parts) or `normal` (no parts).";
-
-/** 0 is a value of its own here: no parts. */
-const partMs = z
-  .number()
-  .refine((value) => value === 0 || (value >= bounds.partMs.min && value <= bounds.partMs.max))
-  .describe("Duration of a part; overrides what `latency` says. 0: no parts.")
-  .register(KEY_FACTS, {
-    kind: "number",
-    description: "Duration of a part in milliseconds; overrides what `latency` says. 0: no parts.",
-    allowed: `a number from ${bounds.partMs.min} to ${bounds.partMs.max}, or 0`,
-    placeholder: "MS",
-  });
-
-const segmentSeconds = decimal({
-  ...bounds.segmentSeconds,
-  description: "Duration of a segment in seconds. Best a multiple of the encoder's keyframe interval.",
-  placeholder: "S",
-});
-const graceSeconds = decimal({
-  ...bounds.graceSeconds,
-  description: "How long a broadcast waits for its encoder to come back, in seconds, before it is over.",
-  placeholder: "S",
-});
-const whenBusy = choice(BUSY_POLICIES, {
-  description:
-    "An encoder that comes while another one publishes the stream: `backup` stands by and steps in, `replace` takes over, `refuse` is turned away.",
-});
-const switchBack = choice(RETURN_POLICIES, {
-  description:
-    "When the primary encoder is back while a backup is on air: `sticky` leaves the backup there, `prefer-primary` returns after ten steady seconds.",
+  logo: text({ ...PATH, description: "Picture shown in place of the name: SVG or PNG." }).optional(),
 });
 
 const stream = z.strictObject({
@@ -160,10 +125,10 @@ const stream = z.strictObject({
     allowed: "a text of at most 200 characters",
     matches: /^[^\p{C}]{0,200}$/u,
   }).default(""),
-  latency: choice(LATENCIES, { description: latencyText }).optional(),
-  segmentSeconds: segmentSeconds.optional(),
-  partMs: partMs.optional(),
-  graceSeconds: graceSeconds.optional(),
+  latency: SETTING_KEYS.latency.optional(),
+  segmentSeconds: SETTING_KEYS.segmentSeconds.optional(),
+  partMs: SETTING_KEYS.partMs.optional(),
+  graceSeconds: SETTING_KEYS.graceSeconds.optional(),
   ladder: ladder("The stream's own ladder; without it the one of `transcode.ladder`.").optional(),
   pull: text({
     description: "Where the stream is fetched from, in place of an encoder that sends it; see [pull](pull.md).",
@@ -172,8 +137,13 @@ const stream = z.strictObject({
     isSecret: true,
   }).optional(),
   pullLoop: onOff({ description: "A file of `pull` begins again at its end." }).optional(),
-  whenBusy: whenBusy.optional(),
-  switchBack: switchBack.optional(),
+  whenBusy: SETTING_KEYS.whenBusy.optional(),
+  switchBack: SETTING_KEYS.switchBack.optional(),
+  continuity: SETTING_KEYS.continuity.optional(),
+  slateAfterMs: SETTING_KEYS.slateAfterMs.optional(),
+  slateFile: SETTING_KEYS.slateFile.optional(),
+  slateWords: SETTING_KEYS.slateWords.optional(),
+  alwaysOn: ALWAYS_ON.optional(),
 });
 
 const hookEvents = {
@@ -247,21 +217,25 @@ const root = z.strictObject({
   logLevel: choice(["debug", "info", "warn", "error"], {
     description: "The least important events that are printed.",
   }).default("info"),
-  latency: choice(LATENCIES, { description: latencyText }).default("lowest"),
-  segmentSeconds: segmentSeconds.default(2),
-  partMs: partMs.optional(),
+  latency: SETTING_KEYS.latency.default("lowest"),
+  segmentSeconds: SETTING_KEYS.segmentSeconds.default(2),
+  partMs: SETTING_KEYS.partMs.optional(),
   windowSeconds: decimal({
     min: 10,
     max: 3600,
     description: "How far back a viewer can go, in seconds. It is kept in memory.",
     placeholder: "S",
   }).default(60),
-  graceSeconds: graceSeconds.default(60),
+  graceSeconds: SETTING_KEYS.graceSeconds.default(60),
   pullPrivate: onOff({
     description: "Streams may be fetched from inside this network: private and local addresses, and RTSP.",
   }).default(false),
-  whenBusy: whenBusy.default("backup"),
-  switchBack: switchBack.default("sticky"),
+  whenBusy: SETTING_KEYS.whenBusy.default("backup"),
+  switchBack: SETTING_KEYS.switchBack.default("sticky"),
+  continuity: SETTING_KEYS.continuity.default("slate"),
+  slateAfterMs: SETTING_KEYS.slateAfterMs.default(1000),
+  slateFile: SETTING_KEYS.slateFile.optional(),
+  slateWords: SETTING_KEYS.slateWords.default("We'll be right back"),
   transcode: transcode.prefault({}),
   limits: limits.prefault({}),
   site: site.prefault({}),
@@ -304,6 +278,11 @@ export interface DeclaredStreamConfig {
   readonly pullLoop?: boolean | undefined;
   readonly whenBusy?: BusyPolicy | undefined;
   readonly switchBack?: ReturnPolicy | undefined;
+  readonly continuity?: Continuity | undefined;
+  readonly slateAfterMs?: number | undefined;
+  readonly slateFile?: string | undefined;
+  readonly slateWords?: string | undefined;
+  readonly alwaysOn?: boolean | undefined;
 }
 
 /** The configuration as every part of the program takes it: complete and valid. What each key means stands in its schema. */
@@ -331,6 +310,10 @@ export interface Config {
   readonly pullPrivate: boolean;
   readonly whenBusy: BusyPolicy;
   readonly switchBack: ReturnPolicy;
+  readonly continuity: Continuity;
+  readonly slateAfterMs: number;
+  readonly slateFile?: string | undefined;
+  readonly slateWords: string;
   readonly transcode: {
     readonly ladder: string;
     readonly profile: "realtime" | "balanced" | "quality";

@@ -80,6 +80,10 @@ streams:
       ladder: "default",
       whenBusy: "backup",
       switchBack: "sticky",
+      continuity: "slate",
+      slateAfterMs: 1000,
+      slateWords: "We'll be right back",
+      alwaysOn: false,
     });
     expect(declaredStreams(config).map(({ settings }) => settings)).toEqual([
       {},

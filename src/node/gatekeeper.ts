@@ -1,5 +1,4 @@
 import type { Admission, Catalogue } from "#control/catalogue.ts";
-import type { EffectiveSettings } from "#control/stream-settings.ts";
 import { Fault } from "#faults/fault.ts";
 import type { Hooks } from "#hooks/index.ts";
 import type { PublishRequestedEvent } from "#link/stream-event.ts";
@@ -8,6 +7,7 @@ import type { PullGate } from "#pull/ports.ts";
 import type { Router } from "#router/index.ts";
 import type { BroadcastSettings } from "#router/ports.ts";
 import type { Config } from "./config-schema.ts";
+import { slateFileOf } from "./platform-settings.ts";
 
 /** What a hook learns of a request: all but the key and the path, which may be one. */
 function askedOf(stream: string, request: PublishRequest): PublishRequestedEvent {
@@ -27,12 +27,19 @@ function checkRoom(config: Config, router: Router, stream: string, address: stri
   });
 }
 
-function broadcastOf(config: Config, stream: string, settings: EffectiveSettings): BroadcastSettings {
+/** What the gate is told of a stream when one of its sessions opens. */
+function broadcastOf(
+  config: Config,
+  { stream, title, settings }: Pick<Admission, "stream" | "title" | "settings">,
+): BroadcastSettings {
   const { segmentSeconds, partMs, graceSeconds, ladder, whenBusy, switchBack } = settings;
+  const { continuity, slateAfterMs, slateWords, alwaysOn } = settings;
   const { windowSeconds } = config;
   // Rungs begin every segment with a keyframe, and so should what stands beside them.
   const quickStart = ladder === "off";
-  return { stream, segmentSeconds, partMs, graceSeconds, windowSeconds, quickStart, whenBusy, switchBack };
+  const slate = { continuity, slateAfterMs, slateFile: slateFileOf(config, stream), slateWords, alwaysOn };
+  const lengths = { segmentSeconds, partMs, graceSeconds, windowSeconds, quickStart };
+  return { stream, title, ...lengths, whenBusy, switchBack, ...slate };
 }
 
 /** Joins the catalogue and the hooks, which know who may publish, with the gate, which takes the frames. */
@@ -56,8 +63,7 @@ export function makeGatekeeper(options: {
         // The answer took its time: the key may have ended meanwhile, and others may have come.
         admission = admissionOf(request);
       }
-      const { stream, settings } = admission;
-      const sink = router.openSession(broadcastOf(config, stream, settings), request);
+      const sink = router.openSession(broadcastOf(config, admission), request);
       catalogue.published(admission);
       return sink;
     },
@@ -73,8 +79,8 @@ export function makePullGate(options: {
   const { config, catalogue, router } = options;
   return {
     admit(stream, { address, place }) {
-      const settings = catalogue.effectiveOf(stream);
-      if (settings === undefined) throw new Fault("STREAM_UNKNOWN", `there is no stream ${stream}`, { peer: place });
+      const known = catalogue.get(stream);
+      if (known === undefined) throw new Fault("STREAM_UNKNOWN", `there is no stream ${stream}`, { peer: place });
       checkRoom(config, router, stream, address);
       const request: PublishRequest = {
         protocol: "pull",
@@ -84,7 +90,10 @@ export function makePullGate(options: {
         address,
         encoder: place,
       };
-      return router.openSession(broadcastOf(config, stream, settings), request);
+      return router.openSession(
+        broadcastOf(config, { stream, title: known.title, settings: known.effective }),
+        request,
+      );
     },
   };
 }

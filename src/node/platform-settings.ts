@@ -1,5 +1,6 @@
+import { resolve } from "node:path";
 import type { DeclaredStream } from "#control/index.ts";
-import { type EffectiveSettings, partMsOf, type StreamSettings } from "#control/stream-settings.ts";
+import { type EffectiveSettings, partMsOf, settingsOf } from "#control/stream-settings.ts";
 import { parsePullSource } from "#media/pull-source.ts";
 import type { PullSpec } from "#pull/puller.ts";
 import type { Config } from "./config-schema.ts";
@@ -7,25 +8,28 @@ import type { Config } from "./config-schema.ts";
 /** The settings that streams have unless they decide for themselves. */
 export function platformSettings(config: Config): EffectiveSettings {
   const { latency, segmentSeconds, graceSeconds, transcode, whenBusy, switchBack } = config;
+  const { continuity, slateAfterMs, slateWords } = config;
   const partMs = config.partMs ?? partMsOf(latency);
-  return { latency, segmentSeconds, partMs, graceSeconds, ladder: transcode.ladder, whenBusy, switchBack };
+  const lengths = { latency, segmentSeconds, partMs, graceSeconds, ladder: transcode.ladder };
+  return { ...lengths, whenBusy, switchBack, continuity, slateAfterMs, slateWords, alwaysOn: false };
 }
 
 /** The streams of the configuration file as the catalogue takes them. */
 export function declaredStreams(config: Config): DeclaredStream[] {
-  return config.streams.map((stream) => {
-    const { name, key, title, latency, segmentSeconds, partMs, graceSeconds, ladder, whenBusy, switchBack } = stream;
-    const settings: StreamSettings = {
-      ...(latency === undefined ? {} : { latency }),
-      ...(segmentSeconds === undefined ? {} : { segmentSeconds }),
-      ...(partMs === undefined ? {} : { partMs }),
-      ...(graceSeconds === undefined ? {} : { graceSeconds }),
-      ...(ladder === undefined ? {} : { ladder }),
-      ...(whenBusy === undefined ? {} : { whenBusy }),
-      ...(switchBack === undefined ? {} : { switchBack }),
-    };
-    return { name, key, title, settings };
+  return config.streams.map(({ name, key, title, ...stream }) => {
+    const { latency, segmentSeconds, partMs, graceSeconds, ladder, whenBusy, switchBack } = stream;
+    const { continuity, slateAfterMs, slateWords, alwaysOn } = stream;
+    const lengths = { latency, segmentSeconds, partMs, graceSeconds, ladder };
+    const continuous = { whenBusy, switchBack, continuity, slateAfterMs, slateWords, alwaysOn };
+    return { name, key, title, settings: settingsOf({ ...lengths, ...continuous }) };
   });
+}
+
+/** Absolute path of the picture or clip that the stream's slate shows; `undefined`: a card is made. */
+export function slateFileOf(config: Config, stream: string): string | undefined {
+  const own = config.streams.find(({ name }) => name === stream)?.slateFile;
+  const path = own ?? config.slateFile;
+  return path === undefined ? undefined : resolve(path);
 }
 
 /** The streams of the configuration file that are fetched from elsewhere. */

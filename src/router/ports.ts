@@ -1,7 +1,7 @@
 import type { Observer } from "#observe/event.ts";
 import type { Metrics } from "#observe/metrics.ts";
 import type { Clock } from "#time/clock.ts";
-import type { BusyPolicy, ReturnPolicy } from "#media/publish.ts";
+import type { BusyPolicy, Continuity, ReturnPolicy } from "#media/publish.ts";
 import type { GateCheckpoint } from "#timeline/checkpoint.ts";
 
 /** Keeps the last checkpoint of each stream. Synchronous: a cut is announced only after its checkpoint is written. */
@@ -22,6 +22,8 @@ export interface RouterPorts {
 /** How a stream is to be written; what the catalogue says of it when an encoder connects. */
 export interface BroadcastSettings {
   readonly stream: string;
+  /** What viewers read; may be empty. */
+  readonly title: string;
   /** Wanted segment duration, seconds. */
   readonly segmentSeconds: number;
   /** Part target, milliseconds; 0: no parts. */
@@ -36,4 +38,14 @@ export interface BroadcastSettings {
   readonly switchBack: ReturnPolicy;
   /** The first segment of a broadcast ends after a second: for streams whose pictures are offered only as they come. */
   readonly quickStart: boolean;
+  /** What viewers see while nobody delivers. */
+  readonly continuity: Continuity;
+  /** For how long the last picture is held before that, milliseconds. */
+  readonly slateAfterMs: number;
+  /** Absolute path of the picture or clip to show meanwhile; `undefined`: a card is made. */
+  readonly slateFile: string | undefined;
+  /** Words on the card, 1 to 80 characters. */
+  readonly slateWords: string;
+  /** On air with its slate before the first encoder and after the last, too. */
+  readonly alwaysOn: boolean;
 }

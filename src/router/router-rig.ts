@@ -45,6 +45,12 @@ export const SETTINGS: BroadcastSettings = {
   graceSeconds: 60,
   whenBusy: "backup",
   switchBack: "sticky",
+  title: "",
+  continuity: "hold",
+  slateAfterMs: 1000,
+  slateFile: undefined,
+  slateWords: "We'll be right back",
+  alwaysOn: false,
 };
 
 const REQUEST: PublishRequest = { protocol: "rtmp", app: "live", path: "key", params: {}, address: "192.0.2.1" };

@@ -114,6 +114,13 @@ export interface EffectiveSettings {
   readonly ladder: string;
   readonly whenBusy: "backup" | "replace" | "refuse";
   readonly switchBack: "sticky" | "prefer-primary";
+  /** What viewers see while nobody delivers. */
+  readonly continuity: "slate" | "hold" | "end";
+  /** For how long the last picture is held before that, milliseconds. */
+  readonly slateAfterMs: number;
+  readonly slateWords: string;
+  /** On air with its slate before the first encoder and after the last, too. */
+  readonly alwaysOn: boolean;
 }
 
 /** A stream as its operator sees it. */

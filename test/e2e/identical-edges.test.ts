@@ -33,6 +33,12 @@ async function startGate(): Promise<OpenGate> {
     ...lengths,
     whenBusy: "backup" as const,
     switchBack: "sticky" as const,
+    title: "",
+    continuity: "hold" as const,
+    slateAfterMs: 1000,
+    slateFile: undefined,
+    slateWords: "We'll be right back",
+    alwaysOn: false,
     quickStart: true,
   };
   const port = await freePort();
