@@ -1,15 +1,15 @@
 /**
  * One broadcast: a time on air that outlives its encoder sessions.
  *
- *   waiting ─first keyframe─▶ on air ─every encoder gone─▶ interrupted ─one comes back─▶ on air
- *                              └─another is better: switch ─▶ on air    └─grace over─▶ ended
+ *   waiting ─first keyframe─▶ on air ─no encoder delivers─▶ interrupted ─▶ slate ─one delivers again─▶ on air
+ *                              └─another is better: switch ─▶ on air         └─all gone, grace over─▶ ended
  *
- * One session is on air, the others stand by; the {@link Lineup} knows when they change places.
+ * One session is on air, the others stand by; the {@link Lineup} knows when they change places, the {@link SlatePlayer} plays while there is none.
  */
 import { Fault } from "#faults/fault.ts";
 import { LiveBroadcast } from "#link/live-broadcast.ts";
 import type { EndReason } from "#link/record.ts";
-import type { BroadcastEvent } from "#link/stream-event.ts";
+import type { BroadcastEvent, InterruptionReason } from "#link/stream-event.ts";
 import { TrackMeter } from "#link/track-health.ts";
 import type { RawFrame, RawTrack } from "#media/frame.ts";
 import type { EncoderMetadata, PublishRequest, PublishSink, SessionEnd } from "#media/publish.ts";
@@ -21,9 +21,13 @@ import { type BroadcastHealth, broadcastHealth, KeyframeMeter } from "./health.t
 import { LifeEvents } from "./life-events.ts";
 import { type Air, Lineup, type Switch } from "./lineup.ts";
 import type { BroadcastSettings, RouterPorts } from "./ports.ts";
+import { SlatePlayer } from "./slate-player.ts";
+import { slateFormat } from "./slate-format.ts";
 
 /** How often a subscriber is told that the broadcast lives, milliseconds. */
 const HEAD_EVERY_MS = 250;
+/** How long after an encoder went on air its slate is made, milliseconds: the first pictures have the processor to themselves. */
+const SLATE_MADE_AFTER_MS = 2000;
 
 /** What the broadcast tells its router. */
 export interface BroadcastEvents {
@@ -63,7 +67,12 @@ export class Broadcast {
   /** When the last frame came in. */
   #arrivedMs: number;
   #headMs = Number.NEGATIVE_INFINITY;
-  #state: "live" | "interrupted" = "interrupted";
+  #state: BroadcastHealth["state"] = "interrupted";
+  readonly #slate: SlatePlayer;
+  /** When the session on air began. */
+  #begunMs = 0;
+  /** When what viewers see while nobody delivers is due. */
+  #restDueMs = Number.POSITIVE_INFINITY;
   #ended = false;
 
   constructor(options: BroadcastOptions) {
@@ -97,6 +106,17 @@ export class Broadcast {
         },
       },
     });
+    this.#slate = new SlatePlayer({
+      maker: ports.slates,
+      gate: this.#gate,
+      observer: ports.observer,
+      texts: {
+        stream: settings.stream,
+        file: settings.slateFile,
+        title: settings.title,
+        words: settings.slateWords,
+      },
+    });
     this.#lineup = new Lineup({ settings, ports, air: this.#air() });
   }
 
@@ -124,10 +144,13 @@ export class Broadcast {
   /** Called four times a second and more. */
   tick(nowMs: number): void {
     if (this.#ended) return;
-    const { clock } = this.#ports;
-    this.#gate.tick(nowMs, clock.wallMs());
+    const wallMs = this.#ports.clock.wallMs();
+    this.#gate.tick(nowMs, wallMs);
     this.#heldSinceMs = this.#gate.holding ? (this.#heldSinceMs ?? nowMs) : undefined;
     this.#lineup.tick(nowMs);
+    this.#slate.tick(nowMs, wallMs);
+    this.#prepareSlate(nowMs);
+    this.#continue(nowMs);
     this.#updateState(nowMs);
     if (nowMs - this.#headMs >= HEAD_EVERY_MS) {
       this.#headMs = nowMs;
@@ -147,6 +170,7 @@ export class Broadcast {
   end(why: EndReason, fault?: Fault): void {
     if (this.#ended) return;
     this.#ended = true;
+    this.#slate.close();
     const nowMs = this.#ports.clock.nowMs();
     try {
       this.#gate.end(why, nowMs);
@@ -217,9 +241,8 @@ export class Broadcast {
       },
       frame: (frame: RawFrame, nowMs: number) => {
         if (!lineup.sessions.includes(session)) return;
-        const heldMs = this.#heldSinceMs === undefined ? 0 : nowMs - this.#heldSinceMs;
         try {
-          lineup.take(session, frame, { nowMs, heldMs });
+          lineup.take(session, frame, nowMs);
         } catch (error) {
           this.fail(error);
         }
@@ -243,6 +266,9 @@ export class Broadcast {
       begin: (session, nowMs) => {
         this.#keyframes.interrupt();
         this.#heldSinceMs = undefined;
+        this.#begunMs = nowMs;
+        this.#restDueMs = Number.POSITIVE_INFINITY;
+        this.#slate.pause();
         gate.openSession(nowMs);
         if (session.metadata !== undefined) gate.describe(session.metadata);
         for (const { raw, config } of session.configs.values()) gate.configure(raw, config, nowMs);
@@ -252,8 +278,12 @@ export class Broadcast {
       feed: (frame, arrivedMs) => this.#feed(frame, arrivedMs),
       leave: (why, nowMs) => {
         gate.closeSession(nowMs);
+        const isGone = why === "finished" || why === "lost" || why === "refused";
+        this.#restDueMs = isGone ? nowMs + this.#settings.slateAfterMs : nowMs;
         this.#updateState(nowMs, why);
+        this.#continue(nowMs);
       },
+      heldMs: (nowMs) => (this.#heldSinceMs === undefined ? 0 : nowMs - this.#heldSinceMs),
       aheadMs: (nowMs) => gate.aheadMs(nowMs),
       get begun() {
         return gate.begun;
@@ -289,19 +319,46 @@ export class Broadcast {
     else this.end("stopped");
   }
 
-  #updateState(nowMs: number, why: SessionEnd | "silent" = "silent"): void {
+  /** Has the slate made that is shown when this encoder is gone. */
+  #prepareSlate(nowMs: number): void {
     const session = this.#lineup.onAir;
-    const delivers = session !== undefined && this.#gate.started && !this.#gate.holding;
-    const state = delivers ? "live" : "interrupted";
-    if (state === this.#state) return;
+    if (this.#settings.continuity !== "slate" || session === undefined || !this.#gate.begun) return;
+    if (nowMs - this.#begunMs < SLATE_MADE_AFTER_MS) return;
+    const format = slateFormat(session, this.#gate.timeline);
+    if (format !== undefined) this.#slate.prepare(format, nowMs);
+  }
+
+  /** What viewers see while nobody delivers. */
+  #continue(nowMs: number): void {
+    if (nowMs < this.#restDueMs || this.#ended || !this.#gate.started) return;
+    const { continuity } = this.#settings;
+    if (continuity === "end") this.end("grace-over");
+    if (continuity !== "slate" || !this.#slate.isReady) return;
+    this.#restDueMs = Number.POSITIVE_INFINITY;
+    this.#slate.start(nowMs, this.#ports.clock.wallMs());
+    this.#updateState(nowMs);
+  }
+
+  get #stateNow(): BroadcastHealth["state"] {
+    if (this.#slate.plays) return "slate";
+    const delivers = this.#lineup.onAir !== undefined && this.#gate.started && !this.#gate.holding;
+    return delivers ? "live" : "interrupted";
+  }
+
+  #updateState(nowMs: number, why: InterruptionReason = "silent"): void {
+    const state = this.#stateNow;
+    const before = this.#state;
+    if (state === before) return;
     this.#state = state;
     if (this.live === undefined) return;
-    const name = state === "live" ? "broadcast.live" : "broadcast.interrupted";
-    this.#ports.observer.event(state === "live" ? "info" : "warn", name, { stream: this.stream });
+    this.#ports.observer.event(state === "live" ? "info" : "warn", `broadcast.${state}`, { stream: this.stream });
     const atMicros = Math.round(this.#gate.timeline.leader?.endMicros ?? nowMs * 1000);
     this.live.publish({ type: "event", name: state === "live" ? "resumed" : "silent", atMicros });
-    if (delivers) this.#life.delivers(this.live.timelineId, session.request, nowMs);
-    else this.#life.interrupted(why, nowMs);
+    const session = this.#lineup.onAir;
+    if (state === "live" && session !== undefined)
+      this.#life.delivers(this.live.timelineId, session.request, nowMs);
+    if (before === "live") this.#life.interrupted(why, nowMs);
+    if (state === "slate") this.#life.slate();
     this.#events.changed();
   }
 }

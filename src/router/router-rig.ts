@@ -1,6 +1,7 @@
 import type { LinkRecord } from "#link/record.ts";
 import type { RawTrack } from "#media/frame.ts";
 import type { PublishRequest, PublishSink } from "#media/publish.ts";
+import type { Slate, SlateRequest } from "#media/slate.ts";
 import type { AudioConfig, VideoConfig } from "#media/track.ts";
 import { RecordingObserver } from "#observe/event.ts";
 import { Metrics } from "#observe/metrics.ts";
@@ -53,7 +54,22 @@ export const SETTINGS: BroadcastSettings = {
   alwaysOn: false,
 };
 
+/** Last byte of what the slate sends. */
+export const SLATE_MARK = 99;
+
 const REQUEST: PublishRequest = { protocol: "rtmp", app: "live", path: "key", params: {}, address: "192.0.2.1" };
+
+/** A slate as a maker gives it: two seconds with a keyframe, and silence. */
+function cardOf({ video, frameRate, audio }: SlateRequest): Slate {
+  const frames = Math.round((2 * frameRate.num) / frameRate.den);
+  const payload = Uint8Array.of(0, 0, 0, 0, SLATE_MARK);
+  return {
+    video: { ...video, record: Uint8Array.of(1, 77, 0, 31) },
+    frameRate,
+    pictures: Array.from({ length: frames }, (_, at) => ({ payload, keyframe: at === 0 })),
+    sound: audio === undefined ? undefined : { config: audio, frames: [Uint8Array.of(0, 0, 0, 0, SLATE_MARK)] },
+  };
+}
 
 /** A router on simulated time, with a store that outlives it. */
 export class Stage {
@@ -78,6 +94,7 @@ export class Stage {
       clock,
       observer: stage.observer,
       metrics: new Metrics(),
+      slates: { make: (request) => Promise.resolve(cardOf(request)) },
       checkpoints: {
         load: (stream) => stored.get(stream),
         save: (stream, checkpoint) => void stored.set(stream, checkpoint),

@@ -27,11 +27,17 @@ export interface SlatePicture {
   readonly keyframe: Uint8Array | undefined;
 }
 
+/** A sound of the broadcast. */
+export interface SlateSound {
+  readonly raw: RawTrack;
+  readonly config: AudioConfig;
+}
+
 /** What a slate must look like. */
 export interface SlateFormat {
   /** One at least. */
   readonly pictures: readonly SlatePicture[];
-  readonly sounds: readonly { readonly raw: RawTrack; readonly config: AudioConfig }[];
+  readonly sounds: readonly SlateSound[];
 }
 
 /** Where a slate plays: the gate of its broadcast. */

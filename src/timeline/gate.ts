@@ -25,6 +25,8 @@ import { TimestampUnwrapper } from "./unwrap.ts";
 
 /** Silence of the leading track before its last picture is held, milliseconds. */
 const HOLD_AFTER_MS = 1000;
+/** The same while no session is there, whose frames could only be late. */
+const HOLD_AFTER_END_MS = 250;
 /** The same in frames, where those are long; and its bound, milliseconds. */
 const HOLD_AFTER_FRAMES = 2.5;
 const HOLD_AFTER_MS_MAX = 2500;
@@ -329,8 +331,8 @@ export class Gate {
   #hold(leader: Lane, nowMs: number): void {
     const until = this.#streamNow(nowMs) - Math.round(this.#lag.micros) - HOLD_MARGIN_MICROS;
     const frameMs = (leader.video?.frameMicros ?? 0) / 1000;
-    const patienceMs =
-      Math.min(HOLD_AFTER_MS_MAX, Math.max(HOLD_AFTER_MS, HOLD_AFTER_FRAMES * frameMs)) + this.#expectedLagMs;
+    const usualMs = Math.min(HOLD_AFTER_MS_MAX, Math.max(HOLD_AFTER_MS, HOLD_AFTER_FRAMES * frameMs));
+    const patienceMs = this.#session === undefined ? HOLD_AFTER_END_MS : usualMs + this.#expectedLagMs;
     const isSilent = nowMs - leader.arrivedMs >= patienceMs;
     const isUseless = !leader.open && until - (leader.endMicros ?? until) > HOLD_BEHIND_MICROS;
     if (!this.#holding && !isSilent && !isUseless) return;
