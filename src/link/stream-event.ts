@@ -64,9 +64,9 @@ interface LiveEvent extends OfBroadcast, Source {
 
 /**
  * Why no encoder's picture is on air: it said goodbye (`finished`), was lost, was thrown out (`refused`), or is there and silent, or slower than
- * time goes by (`late`), or sends nothing that can be decoded.
+ * time goes by (`late`), or faster (`early`), or sends nothing that can be decoded.
  */
-export type InterruptionReason = SessionEnd | "silent" | "late" | "undecodable";
+export type InterruptionReason = SessionEnd | "silent" | "late" | "early" | "undecodable";
 
 /** Nobody delivers. */
 interface InterruptedEvent extends OfBroadcast {

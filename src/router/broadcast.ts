@@ -330,7 +330,8 @@ export class Broadcast {
 
   /** What viewers see while nobody delivers. */
   #continue(nowMs: number): void {
-    if (nowMs < this.#restDueMs || this.#ended || !this.#gate.started) return;
+    // What was sent ahead of its time is still to be seen.
+    if (nowMs < this.#restDueMs || this.#ended || !this.#gate.started || this.#gate.aheadMs(nowMs) > 0) return;
     const { continuity } = this.#settings;
     if (continuity === "end") this.end("grace-over");
     if (continuity !== "slate" || !this.#slate.isReady) return;

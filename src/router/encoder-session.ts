@@ -106,9 +106,9 @@ export class EncoderSession {
     return nowMs - this.#leadMs - (this.#patienceMs - SILENT_AFTER_MS);
   }
 
-  /** How much later than usual its frames come, while they come slower than time goes by, milliseconds; else 0. */
-  get lateMs(): number {
-    return this.#pace.isLate ? this.#pace.lateMs : 0;
+  /** Whether its frames come later and later, or in a burst after that. */
+  get isLate(): boolean {
+    return this.#pace.isLate;
   }
 
   /** Whether another encoder should be on air, if there is one. */
@@ -118,7 +118,7 @@ export class EncoderSession {
 
   /** Whether it could be on air: frames come in time, and a keyframe was among them. */
   delivers(nowMs: number): boolean {
-    return this.#hasKeyframe && !this.isFailing(nowMs);
+    return this.#hasKeyframe && !this.isFailing(nowMs) && !this.#pace.isBurst;
   }
 
   /** How long ago its last keyframe came, or it connected, milliseconds. */

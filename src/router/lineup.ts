@@ -44,7 +44,7 @@ export interface Air {
   feed(frame: RawFrame, arrivedMs: number): void;
   /** Nobody is on air any more. */
   leave(why: InterruptionReason, nowMs: number): void;
-  /** How far stream time would run ahead with a keyframe that came at `nowMs`, milliseconds. */
+  /** How far stream time is ahead of real time, milliseconds. */
   aheadMs(nowMs: number): number;
   /** For how long the gate has been holding a picture though a session is on air, milliseconds. */
   heldMs(nowMs: number): number;
@@ -147,6 +147,7 @@ export class Lineup {
   take(session: EncoderSession, frame: RawFrame, nowMs: number): void {
     session.arrived(frame, nowMs);
     this.#merge.take(session, frame, nowMs, this.#sessions.length > 1);
+    if (this.#onAir !== undefined && frame.keyframe) this.#considerRest(this.#onAir, nowMs);
     if (this.#merge.has(session)) return;
     // A session whose clock jumped while another one carries the same is on air no longer.
     if (session === this.#onAir) this.#leadAnother(nowMs);
@@ -176,10 +177,19 @@ export class Lineup {
         return;
       }
     }
-    // What was sent ahead of its time is still to be seen.
-    if (!air.started || air.aheadMs(nowMs) > 0) return;
-    const afterMs = this.#settings.slateAfterMs;
-    const why = restReason(onAir, { nowMs, afterMs, lagMs: this.#merge.lagMs, heldMs: air.heldMs(nowMs) });
+    this.#considerRest(onAir, nowMs);
+  }
+
+  #considerRest(onAir: EncoderSession, nowMs: number): void {
+    const air = this.#air;
+    if (!air.started) return;
+    const why = restReason(onAir, {
+      nowMs,
+      afterMs: this.#settings.slateAfterMs,
+      lagMs: this.#merge.lagMs,
+      heldMs: air.heldMs(nowMs),
+      behindMs: -air.aheadMs(nowMs),
+    });
     if (why !== undefined) this.#rest(why, nowMs);
   }
 
@@ -223,10 +233,11 @@ export class Lineup {
   #considerKeyframe(session: EncoderSession, nowMs: number): void {
     const onAir = this.#onAir;
     const { switchBack } = this.#settings;
+    // What comes in a burst would bring stream time ahead of real time.
+    if (!session.delivers(nowMs)) return;
     if (this.#wanted?.session === session) this.#switch(session, this.#wanted.why, nowMs);
-    else if (onAir === undefined) {
-      if (session.delivers(nowMs)) this.#resume(session, nowMs);
-    } else if (onAir.isFailing(nowMs)) this.tick(nowMs);
+    else if (onAir === undefined) this.#resume(session, nowMs);
+    else if (onAir.isFailing(nowMs)) this.tick(nowMs);
     else if (isUndecodable(onAir, this.#air.heldMs(nowMs), nowMs)) this.#switch(session, "undecodable", nowMs);
     else if (this.#chosen !== onAir && returns(session, onAir, { switchBack, nowMs }))
       this.#switch(session, "primary-is-back", nowMs);
@@ -300,9 +311,13 @@ export class Lineup {
     this.#merge.begin(session);
     const kept = session.backlog.fromKeyframe(session.hasPicture);
     session.backlog.clear();
-    const key = kept.find(({ frame }) => session.leads(frame));
-    if (key === undefined || nowMs - key.nowMs > KEYFRAME_AGE_MS_MAX || this.#air.aheadMs(key.nowMs) > AHEAD_MS_MAX)
-      return;
+    const leading = kept.filter(({ frame }) => session.leads(frame));
+    const [key] = leading;
+    if (key === undefined) return;
+    const ageMs = nowMs - key.nowMs;
+    const spanMs = ((leading.at(-1)?.frame.dts ?? key.frame.dts) - key.frame.dts) | 0;
+    const aheadMs = spanMs + Math.max(-ageMs, this.#air.aheadMs(nowMs));
+    if (ageMs > KEYFRAME_AGE_MS_MAX || aheadMs > AHEAD_MS_MAX) return;
     for (const { frame, nowMs: arrivedMs } of kept) this.#merge.take(session, frame, arrivedMs);
   }
 

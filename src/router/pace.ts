@@ -1,82 +1,96 @@
-import { ArrivalLag } from "#timeline/arrival-lag.ts";
-
-/** Time over which an encoder's pace is measured, milliseconds. */
-const PACE_WINDOW_MS = 2000;
-/** Share of real time that an encoder must deliver to keep pace: clocks drift, and bursts begin and end within the time that is looked at. */
-const PACE_MIN = 0.9;
-/** More than this, and it is catching up. */
-const PACE_MAX = 1.15;
+/** Time over which an encoder's delay is watched, milliseconds. */
+const WINDOW_MS = 2000;
+/** How long it must have been watched before it can be called steady, milliseconds. */
+const WATCHED_MS = 1500;
+/** How much a steady delay may vary, milliseconds. */
+const SPREAD_MS_MAX = 300;
+/** Time in which a burst shows, milliseconds. */
+const BURST_WINDOW_MS = 1000;
+/** By how much the delay must fall within it, milliseconds. */
+const BURST_MS = 500;
 /** How much later than usual frames must come for an encoder to count as late, milliseconds. */
 const LATE_MS = 1000;
 /** An encoder that catches up is no longer late below this, milliseconds. */
 const CAUGHT_UP_MS = 300;
-/** A step of the encoder's stamps that tells nothing about its pace, milliseconds. */
+/** Steps of the encoder's stamps that tell nothing about its pace: its clock jumped, milliseconds. */
+const STEP_MS_MIN = -1000;
 const STEP_MS_MAX = 10_000;
 
 interface Sample {
   readonly nowMs: number;
-  readonly stampMs: number;
+  /** Arrival less stamp, milliseconds. */
+  readonly lagMs: number;
 }
 
 /**
  * Whether an encoder delivers as fast as time goes by. One whose uplink is too thin sends on, slower than it encodes: its connection lives and never
  * falls silent, yet its pictures come later and later.
  *
- *   on time ─later than usual by a second, and slower than real time─▶ late
- *   late    ─caught up, or at the pace of real time for two seconds─▶ on time
+ *   on time ─a second later than usual, by a delay that still changes─▶ late
+ *   late    ─caught up, or at the same delay for two seconds         ─▶ on time
  */
 export class Pace {
-  readonly #lag = new ArrivalLag();
   #samples: Sample[] = [];
   #lastStamp: number | undefined;
   #stampMs = 0;
-  #lateMs = 0;
+  /** The usual delay, milliseconds: the least there was, or what it has been for a while. */
+  #usualMs = Number.POSITIVE_INFINITY;
   #isLate = false;
+  /** Whether the usual delay was steady once since it is watched. */
+  #isProven = false;
+  #isBurst = false;
 
-  /** Frames come slower than time goes by, and so late that another picture should be on air. */
-  get isLate(): boolean {
-    return this.#isLate;
+  /** What comes was kept somewhere and comes faster than time goes by, and nobody knows yet for how long: it began like this. */
+  get isBurst(): boolean {
+    return this.#isBurst && !this.#isProven;
   }
 
-  /** How much later than usual the last frame came, milliseconds. */
-  get lateMs(): number {
-    return this.#lateMs;
+  /** Frames come so late, and ever later or in a burst, that another picture should be on air. */
+  get isLate(): boolean {
+    return this.#isLate;
   }
 
   /** A frame of the tracks that decide came; `stamp` is its decode time as sent, milliseconds of 32 bits. */
   frame(stamp: number, nowMs: number): void {
     const step = this.#lastStamp === undefined ? 0 : (stamp - this.#lastStamp) | 0;
     this.#lastStamp = stamp;
-    if (Math.abs(step) > STEP_MS_MAX) this.#reset();
+    if (step < STEP_MS_MIN || step > STEP_MS_MAX) this.#reset();
     else this.#stampMs += step;
-    const lagMicros = (nowMs - this.#stampMs) * 1000;
-    this.#lag.add(lagMicros, nowMs);
-    this.#lateMs = Math.max(0, (lagMicros - this.#lag.micros) / 1000);
-    this.#sample(nowMs);
-    const pace = this.#pace;
-    if (this.#isLate) this.#isLate = this.#lateMs > CAUGHT_UP_MS && !(pace >= PACE_MIN && pace <= PACE_MAX);
-    else this.#isLate = this.#lateMs > LATE_MS && pace < PACE_MIN;
-  }
-
-  /** Media time for each second that went by; 1 while too little is known. */
-  get #pace(): number {
-    const [first] = this.#samples;
-    const last = this.#samples.at(-1);
-    if (first === undefined || last === undefined || last.nowMs - first.nowMs < PACE_WINDOW_MS / 2) return 1;
-    return (last.stampMs - first.stampMs) / (last.nowMs - first.nowMs);
-  }
-
-  #sample(nowMs: number): void {
-    this.#samples.push({ nowMs, stampMs: this.#stampMs });
+    const lagMs = nowMs - this.#stampMs;
+    this.#samples.push({ nowMs, lagMs });
     let old = 0;
-    // One that is older stays, so that the whole time is covered.
-    while (nowMs - (this.#samples[old + 1]?.nowMs ?? nowMs) > PACE_WINDOW_MS) old++;
+    while (nowMs - (this.#samples[old]?.nowMs ?? nowMs) > WINDOW_MS) old++;
     if (old > 0) this.#samples.splice(0, old);
+    this.#usualMs = Math.min(this.#usualMs, lagMs);
+    const lateMs = lagMs - this.#usualMs;
+    this.#isLate = lateMs > (this.#isLate ? CAUGHT_UP_MS : LATE_MS);
+    if (lateMs > CAUGHT_UP_MS || !this.#isProven) this.#considerUsual(nowMs);
+    this.#isBurst = !this.#isProven && this.#fell(nowMs, lagMs);
+  }
+
+  /** A delay that stays as it is becomes the usual one. */
+  #considerUsual(nowMs: number): void {
+    if (nowMs - (this.#samples[0]?.nowMs ?? nowMs) < WATCHED_MS) return;
+    let least = Number.POSITIVE_INFINITY;
+    let most = Number.NEGATIVE_INFINITY;
+    for (const { lagMs } of this.#samples) {
+      least = Math.min(least, lagMs);
+      most = Math.max(most, lagMs);
+    }
+    if (most - least > SPREAD_MS_MAX) return;
+    this.#usualMs = least;
+    this.#isLate = false;
+    this.#isProven = true;
+  }
+
+  #fell(nowMs: number, lagMs: number): boolean {
+    return this.#samples.some((one) => nowMs - one.nowMs <= BURST_WINDOW_MS && one.lagMs - lagMs > BURST_MS);
   }
 
   #reset(): void {
     this.#samples = [];
-    this.#lag.reset();
+    this.#usualMs = Number.POSITIVE_INFINITY;
     this.#isLate = false;
+    this.#isProven = false;
   }
 }

@@ -26,7 +26,8 @@ export const VIDEO_CONFIG: VideoConfig = {
   codecs: "avc1.64001f",
 };
 
-const AUDIO_CONFIG: AudioConfig = {
+/** AAC-LC, 48 kHz, stereo. */
+export const AUDIO_CONFIG: AudioConfig = {
   kind: "audio",
   codec: "aac",
   record: Uint8Array.of(0x11, 0x90),
@@ -105,7 +106,12 @@ export class Stage {
   }
 
   open(request: Partial<PublishRequest> = {}, settings: Partial<BroadcastSettings> = {}): Encoder {
-    return new Encoder(this.clock, this.router.openSession({ ...SETTINGS, ...settings }, { ...REQUEST, ...request }));
+    return new Encoder(this.clock, this.session(request, settings));
+  }
+
+  /** Opens a session for an encoder of the caller's own. */
+  session(request: Partial<PublishRequest> = {}, settings: Partial<BroadcastSettings> = {}): PublishSink {
+    return this.router.openSession({ ...SETTINGS, ...settings }, { ...REQUEST, ...request });
   }
 
   /** Lets these encoders deliver side by side in real time for `seconds`, others being silent. */

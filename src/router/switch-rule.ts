@@ -37,20 +37,32 @@ export function isUndecodable(onAir: EncoderSession, heldMs: number, nowMs: numb
   return heldMs >= UNDECODABLE_AFTER_MS || onAir.keyframeAgeMs(nowMs) > KEYFRAME_AGE_MS_MAX;
 }
 
+/** How far ahead of real time stream time may run before what comes in a burst is left out, milliseconds. */
+const AHEAD_MS_MAX = 2000;
 /** Longest delay between paths of one encode that is waited for, milliseconds. */
 const LAG_MS_MAX = 3000;
 
 /**
  * Why the session on air, which is the best there is, must not stay there; `undefined` while it may. `afterMs`: what viewers' players bear, milliseconds;
- * `lagMs`: how much later than others it delivers without anything being lost; `heldMs`: how long the gate has been holding a picture.
+ * `lagMs`: how much later than others it delivers without anything being lost; `heldMs`: how long the gate has been holding a picture;
+ * `behindMs`: how far stream time is behind real time.
  */
 export function restReason(
   onAir: EncoderSession,
-  at: { readonly nowMs: number; readonly afterMs: number; readonly lagMs: number; readonly heldMs: number },
+  at: {
+    readonly nowMs: number;
+    readonly afterMs: number;
+    readonly lagMs: number;
+    readonly heldMs: number;
+    readonly behindMs: number;
+  },
 ): Exclude<InterruptionReason, SessionEnd> | undefined {
-  const { nowMs, afterMs, lagMs, heldMs } = at;
+  const { nowMs, afterMs, lagMs, heldMs, behindMs } = at;
+  if (behindMs < -AHEAD_MS_MAX) return "early";
+  // What was sent ahead of its time is still to be seen.
+  if (behindMs <= 0) return undefined;
   if (onAir.silentMs(nowMs) >= afterMs + Math.min(LAG_MS_MAX, lagMs)) return "silent";
-  if (onAir.lateMs >= afterMs) return "late";
+  if (onAir.isLate && behindMs >= afterMs) return "late";
   return heldMs >= afterMs ? "undecodable" : undefined;
 }
 

@@ -83,7 +83,7 @@ export class Gate {
     return this.#session?.clock !== undefined;
   }
 
-  /** How far stream time would run ahead of real time if a session went on air with a keyframe that came at `nowMs`, milliseconds. */
+  /** How far everything issued reaches beyond real time, milliseconds; negative where it stays behind. */
   aheadMs(nowMs: number): number {
     return this.started ? (this.timeline.floorMicros - this.#streamNow(nowMs)) / 1000 : 0;
   }
@@ -229,6 +229,7 @@ export class Gate {
       const lane = this.timeline.lane(raw);
       if (lane === undefined) continue;
       lane.arrivedMs = nowMs;
+      lane.usedMs = nowMs;
       lane.rate = claimedRate(config, raw.number === 0 ? session.start.metadata : undefined);
     }
     return clock;

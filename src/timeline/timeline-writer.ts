@@ -116,6 +116,7 @@ export class TimelineWriter implements LaneSink {
     if (lane === undefined) {
       const joining = new Lane(raw, this.#track(raw, config, undefined), this, this.series.pictureMicrosMax);
       joining.arrivedMs = nowMs;
+      joining.usedMs = nowMs;
       this.#joining.push(joining);
       return;
     }
@@ -197,7 +198,7 @@ export class TimelineWriter implements LaneSink {
     for (const lane of this.lanes) {
       if (lane === this.leader || lane.waiting.length > 0) continue;
       const lag = frontier - (lane.endMicros ?? this.series.originOf(lane));
-      const isSilent = nowMs - lane.arrivedMs >= FOLLOWER_PATIENCE_MS;
+      const isSilent = nowMs - lane.usedMs >= FOLLOWER_PATIENCE_MS;
       if (lag <= FILL_MARGIN_MICROS || (!isSilent && lag <= LAG_MICROS_MAX)) continue;
       lane.close();
       const until = frontier - FILL_MARGIN_MICROS;
