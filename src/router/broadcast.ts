@@ -356,8 +356,7 @@ export class Broadcast {
     const atMicros = Math.round(this.#gate.timeline.leader?.endMicros ?? nowMs * 1000);
     this.live.publish({ type: "event", name: state === "live" ? "resumed" : "silent", atMicros });
     const session = this.#lineup.onAir;
-    if (state === "live" && session !== undefined)
-      this.#life.delivers(this.live.timelineId, session.request, nowMs);
+    if (state === "live" && session !== undefined) this.#life.delivers(this.live.timelineId, session.request, nowMs);
     if (before === "live") this.#life.interrupted(why, nowMs);
     if (state === "slate") this.#life.slate();
     this.#events.changed();

@@ -12,9 +12,8 @@ const BURST_MS = 500;
 const LATE_MS = 1000;
 /** An encoder that catches up is no longer late below this, milliseconds. */
 const CAUGHT_UP_MS = 300;
-/** Steps of the encoder's stamps that tell nothing about its pace: its clock jumped, milliseconds. */
-const STEP_MS_MIN = -1000;
-const STEP_MS_MAX = 10_000;
+/** How far a step of the encoder's stamps may be from what went by meanwhile: more, and its clock jumped, milliseconds. */
+const STEP_MS_MAX = 1000;
 
 interface Sample {
   readonly nowMs: number;
@@ -33,6 +32,7 @@ export class Pace {
   #samples: Sample[] = [];
   #lastStamp: number | undefined;
   #stampMs = 0;
+  #arrivedMs = 0;
   /** The usual delay, milliseconds: the least there was, or what it has been for a while. */
   #usualMs = Number.POSITIVE_INFINITY;
   #isLate = false;
@@ -54,7 +54,9 @@ export class Pace {
   frame(stamp: number, nowMs: number): void {
     const step = this.#lastStamp === undefined ? 0 : (stamp - this.#lastStamp) | 0;
     this.#lastStamp = stamp;
-    if (step < STEP_MS_MIN || step > STEP_MS_MAX) this.#reset();
+    const sinceMs = nowMs - this.#arrivedMs;
+    this.#arrivedMs = nowMs;
+    if (step < -STEP_MS_MAX || step > sinceMs + STEP_MS_MAX) this.#reset();
     else this.#stampMs += step;
     const lagMs = nowMs - this.#stampMs;
     this.#samples.push({ nowMs, lagMs });

@@ -5,6 +5,7 @@ import type { PublishSink } from "#media/publish.ts";
 import type { VideoConfig } from "#media/track.ts";
 import { randomFrom } from "#timeline/test-encoder.ts";
 import { TimelineChecker } from "#timeline/timeline-checker.ts";
+import { ticksToMicros } from "#time/ticks.ts";
 import { AUDIO, AUDIO_CONFIG, Stage, VIDEO, VIDEO_CONFIG } from "./router-rig.ts";
 
 /*
@@ -13,6 +14,10 @@ import { AUDIO, AUDIO_CONFIG, Stage, VIDEO, VIDEO_CONFIG } from "./router-rig.ts
 
 /** How far simulated time moves at once, milliseconds. */
 const STEP_MS = 20;
+/** How much later than its segment sound may begin: it went on while the picture stood still. */
+const UNEVEN_MICROS_MAX = 1_000_000;
+/** A frame of their sound, microseconds. */
+const SOUND_FRAME_MICROS = 64_000;
 /** Seconds that an encoder keeps while its uplink does not take them. */
 const UNSENT_SECONDS_MAX = 20;
 /** Sound of all encoders: 16 kHz, so that a day of it is simulated in little time. */
@@ -148,6 +153,8 @@ class Uplink {
 /** What was seen of an evening. */
 export interface EveningFigures {
   readonly segments: number;
+  /** Segments in which sound does not begin with the picture. */
+  readonly unevenSegments: number;
   readonly switches: number;
   readonly interruptions: number;
   readonly slates: number;
@@ -167,7 +174,7 @@ export class Evening {
   readonly #checker = new TimelineChecker();
   readonly #uplinks: Uplink[] = [];
   readonly #encodes: Encode[] = [];
-  readonly #counts = { segments: 0, interruptions: 0, slates: 0, discontinuities: 0 };
+  readonly #counts = { segments: 0, unevenSegments: 0, interruptions: 0, slates: 0, discontinuities: 0 };
   readonly #aheadMs = { min: 0, max: 0 };
   #apartMs = 0;
   #take: (() => LinkRecord[]) | undefined;
@@ -189,7 +196,9 @@ export class Evening {
       return evening.#figures();
     } catch (error) {
       const told = evening.log.slice(-12).join("\n");
-      throw new Error(`seed ${seed}: ${error instanceof Error ? error.message : String(error)}\n${told}`, { cause: error });
+      throw new Error(`seed ${seed}: ${error instanceof Error ? error.message : String(error)}\n${told}`, {
+        cause: error,
+      });
     } finally {
       await evening.#stage.router.close();
     }
@@ -222,7 +231,8 @@ export class Evening {
     const known = this.#random() < 0.5 ? this.#pick(this.#encodes) : undefined;
     const encode = known ?? new Encode(++this.#made, nowMs, this.#random);
     if (known === undefined) this.#encodes.push(encode);
-    const params: Record<string, string> = this.#random() < 0.3 ? { role: this.#pick(["primary", "backup"]) ?? "" } : {};
+    const params: Record<string, string> =
+      this.#random() < 0.3 ? { role: this.#pick(["primary", "backup"]) ?? "" } : {};
     const sink = this.#stage.session({ address: `192.0.2.${this.#below(250)}`, params }, settings);
     const clockMs = this.#pick([0, 0xffff_0000, this.#below(0xffff_ffff)]) ?? 0;
     const uplink = new Uplink(encode, sink, nowMs, clockMs);
@@ -298,10 +308,9 @@ export class Evening {
       if (record.type === "cut") {
         this.#counts.segments++;
         if (record.discontinuity) this.#counts.discontinuities++;
-      }
+      } else if (record.type === "seal") this.#checkSegment(record.track);
     }
     const wallMs = this.#stage.clock.wallMs();
-    if (process.env["TRACE"] !== undefined && this.#stage.clock.nowMs() > Number(process.env["TRACE"])) console.log(this.#stage.clock.nowMs(), "pic", Math.round(this.#checker.endMicros(0) / 1000 - wallMs), "snd", Math.round(this.#checker.endMicros(1) / 1000 - wallMs), records.filter((r) => r.type !== "head").map((r) => r.type === "frame" ? (r.frame.track === 0 ? "v" : "a") + (r.frame.flags & 16 ? "s" : "") + (r.frame.payload.length >= 8 ? new DataView(r.frame.payload.buffer, r.frame.payload.byteOffset).getUint32(0) : "x") : r.type === "cut" ? (r.discontinuity ? "DISC" : "cut") : r.type).join(" "), this.#stage.router.health("main")?.sessions.map((x) => x.state).join());
     const [picture, sound] = [this.#checker.endMicros(0) / 1000, this.#checker.endMicros(1) / 1000];
     const aheadMs = picture - wallMs;
     const apartMs = Math.abs(picture - sound);
@@ -311,6 +320,25 @@ export class Evening {
     if (aheadMs < -BEHIND_MS_MAX) throw new Error(`stream time is ${Math.round(-aheadMs)} ms behind the clock`);
     if (aheadMs > AHEAD_MS_MAX) throw new Error(`stream time is ${Math.round(aheadMs)} ms ahead of the clock`);
     if (apartMs > APART_MS_MAX) throw new Error(`picture and sound end ${Math.round(apartMs)} ms apart`);
+  }
+
+  /** No share of a segment is longer than its target duration allows; sound begins where its segment does, or went on while a picture was held. */
+  #checkSegment(id: number): void {
+    const checker = this.#checker;
+    const segment = checker.segments(id).at(-1);
+    const track = checker.everyTrack.get(id);
+    const cut = checker.cuts.findLast((one) => one.segment === segment?.number);
+    if (segment === undefined || track === undefined || cut === undefined) return;
+    const seconds = checker.durationMicros(track, segment) / 1e6;
+    const most = (checker.hello?.targetDurationSeconds ?? 0) + 0.5;
+    if (seconds >= most) throw new Error(`${track.name} lasts ${seconds} s in segment ${segment.number}`);
+    const [first] = segment.frames;
+    if (first === undefined || track.config.kind === "video") return;
+    const afterMicros = ticksToMicros(first.dts, track.timescale) - cut.startMicros;
+    if (checker.segments(id).length === 1) return;
+    if (Math.abs(afterMicros) > SOUND_FRAME_MICROS) this.#counts.unevenSegments++;
+    if (Math.abs(afterMicros) > UNEVEN_MICROS_MAX)
+      throw new Error(`${track.name} begins ${afterMicros} µs after segment ${segment.number}`);
   }
 
   #figures(): EveningFigures {

@@ -39,6 +39,8 @@ export function isUndecodable(onAir: EncoderSession, heldMs: number, nowMs: numb
 
 /** How far ahead of real time stream time may run before what comes in a burst is left out, milliseconds. */
 const AHEAD_MS_MAX = 2000;
+/** How far it may fall behind an encoder that is a little slower than time goes by, milliseconds. */
+const BEHIND_MS_MAX = 3000;
 /** Longest delay between paths of one encode that is waited for, milliseconds. */
 const LAG_MS_MAX = 3000;
 
@@ -62,7 +64,7 @@ export function restReason(
   // What was sent ahead of its time is still to be seen.
   if (behindMs <= 0) return undefined;
   if (onAir.silentMs(nowMs) >= afterMs + Math.min(LAG_MS_MAX, lagMs)) return "silent";
-  if (onAir.isLate && behindMs >= afterMs) return "late";
+  if (behindMs >= (onAir.isLate ? afterMs : BEHIND_MS_MAX + lagMs)) return "late";
   return heldMs >= afterMs ? "undecodable" : undefined;
 }
 

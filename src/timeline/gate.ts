@@ -36,6 +36,8 @@ const EXPECTED_LAG_MS_MAX = 3000;
 const HOLD_MARGIN_MICROS = 250_000;
 /** How far behind a leading track that delivers nothing useful may end before it is held, microseconds. */
 const HOLD_BEHIND_MICROS = 500_000;
+/** Longest usual delay that another session is placed by, microseconds: what is more was a fault of the session before. */
+const LAG_MICROS_MAX = 1_000_000;
 /** How long an encoder may deliver too late after silence before its new delay is believed, milliseconds. */
 const CATCH_UP_MS = 1000;
 
@@ -188,9 +190,13 @@ export class Gate {
     return this.#anchorMicros + Math.round((nowMs - this.#anchorMs) * 1000);
   }
 
+  get #usualLagMicros(): number {
+    return Math.min(LAG_MICROS_MAX, Math.max(0, Math.round(this.#lag.micros)));
+  }
+
   /** Where frames go on whose stamps say nothing: now, less the encoder's usual delay, and never before anything issued. */
   #landing(nowMs: number): number {
-    return Math.max(this.timeline.floorMicros, this.#streamNow(nowMs) - Math.max(0, this.#lag.micros));
+    return Math.max(this.timeline.floorMicros, this.#streamNow(nowMs) - this.#usualLagMicros);
   }
 
   #tryBegin(session: Session, nowMs: number, wallMs: number): void {
@@ -330,7 +336,8 @@ export class Gate {
 
   /** Repeats the last picture while the leading track is silent or sends nothing that can be used. */
   #hold(leader: Lane, nowMs: number): void {
-    const until = this.#streamNow(nowMs) - Math.round(this.#lag.micros) - HOLD_MARGIN_MICROS;
+    const lagMicros = this.#session === undefined ? this.#usualLagMicros : Math.round(this.#lag.micros);
+    const until = this.#streamNow(nowMs) - lagMicros - HOLD_MARGIN_MICROS;
     const frameMs = (leader.video?.frameMicros ?? 0) / 1000;
     const usualMs = Math.min(HOLD_AFTER_MS_MAX, Math.max(HOLD_AFTER_MS, HOLD_AFTER_FRAMES * frameMs));
     const patienceMs = this.#session === undefined ? HOLD_AFTER_END_MS : usualMs + this.#expectedLagMs;

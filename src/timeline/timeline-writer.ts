@@ -142,8 +142,7 @@ export class TimelineWriter implements LaneSink {
       return Math.max(0, this.series.earliestCutMicros - start);
     }
     if (!this.#stamping.joinSound(lane, start)) return 0;
-    while ((lane.endMicros ?? start) < this.series.earliestCutMicros && lane.silence(1) > 0)
-      this.counters.silent++;
+    while ((lane.endMicros ?? start) < this.series.earliestCutMicros && lane.silence(1) > 0) this.counters.silent++;
     return Math.max(0, (lane.endMicros ?? start) - start);
   }
 
