@@ -11,8 +11,10 @@ export function adminStream(
   const pulled = pull === undefined ? {} : { pull };
   const stream = { name, title, createdMs, managedBy, settings, effectiveSettings, keys, ...pulled };
   const health = live.status(name);
-  if (health === undefined) return { ...stream, health: null };
+  const lastAirtime = histories ? live.lastAirtime(name) : undefined;
+  if (health === undefined) return { ...stream, health: null, ...(lastAirtime === undefined ? {} : { lastAirtime }) };
   if (histories) return { ...stream, health };
   const tracks = health.tracks.map((track) => ({ ...track, bitrateHistory: [] }));
-  return { ...stream, health: { ...health, tracks } };
+  const airtime = { ...health.airtime, stretches: health.airtime.stretches.slice(-1) };
+  return { ...stream, health: { ...health, tracks, airtime } };
 }

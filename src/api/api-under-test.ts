@@ -71,6 +71,7 @@ async function openPlatform(folder: string, around: { clock: SimulatedClock; obs
       save: (stream, checkpoint) => checkpoints.save(stream, formatCheckpoint(checkpoint)),
       remove: (stream) => checkpoints.remove(stream),
     },
+    slates: { make: () => Promise.reject(new Error("no test of the API needs a slate")) },
   });
   const catalogue = new Catalogue({
     ...around,
@@ -125,12 +126,14 @@ export async function makeApi(change: Partial<ApiOptions> = {}): Promise<ApiUnde
     live: {
       onAir: () => router.onAir(),
       status: (stream) => router.health(stream),
+      lastAirtime: (stream) => router.lastAirtime(stream),
       pullStatus: (stream) => pulls.get(stream),
       onChange: (listener) => router.onChange(listener),
     },
     broadcasts: router,
     targets,
     restream: { statusOf: () => [] },
+    hooks: { statuses: () => [] },
     version: "1.2.3",
     site: { name: "Test Stand" },
     ingest: { rtmpPort: 1935 },

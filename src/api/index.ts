@@ -4,6 +4,7 @@ import { Fault } from "#faults/fault.ts";
 import type { IngestAnswer } from "#web/wire.ts";
 import { Access } from "./access.ts";
 import type { ApiEnvironment } from "./environment.ts";
+import { addHookRoutes } from "./hook-routes.ts";
 import { addKeyRoutes } from "./key-routes.ts";
 import { LiveBoard } from "./live-board.ts";
 import { LiveEvents } from "./live-events.ts";
@@ -133,7 +134,7 @@ function addGuards(app: OpenAPIHono<ApiEnvironment>, access: Access): void {
   });
   app.use("/api/*", limit);
   app.use("/admin/*", limit);
-  for (const path of ["/api/v1/streams", "/api/v1/streams/*"]) {
+  for (const path of ["/api/v1/streams", "/api/v1/streams/*", "/api/v1/hooks"]) {
     app.use(path, async (c, next) => {
       access.requireAdmin(c.req.raw, c.env.address);
       requireJson(c.req.raw);
@@ -170,6 +171,7 @@ export function createApi(options: ApiOptions): Api {
   addStreamRoutes(app, { catalogue, live, broadcasts, ingest });
   addKeyRoutes(app, { catalogue, live, ingest });
   addTargetRoutes(app, { targets: options.targets, restream: options.restream });
+  addHookRoutes(app, { hooks: options.hooks });
   addMultitrackRoutes(app, { catalogue, clock, observer, ingest });
   addLiveRoutes(app, { board, events, clock });
   app.doc31("/api/v1/openapi.json", { openapi: "3.1.0", info: { title: `${site.name} API`, version } });

@@ -4,6 +4,7 @@ import type { Clock } from "#time/clock.ts";
 import type {
   AdminToken,
   BroadcastStopper,
+  HookStatuses,
   LiveStatus,
   StreamCatalogue,
   TargetCatalogue,
@@ -27,6 +28,7 @@ export interface ApiOptions {
   readonly broadcasts: BroadcastStopper;
   readonly targets: TargetCatalogue;
   readonly restream: TargetStatuses;
+  readonly hooks: HookStatuses;
   readonly clock: Clock;
   readonly observer: Observer;
   readonly metrics: Metrics;

@@ -1,7 +1,7 @@
 import type { EffectiveSettings, StreamSettings } from "#control/stream-settings.ts";
 import type { FaultCode } from "#faults/codes.ts";
 import type { Fault } from "#faults/fault.ts";
-import type { KeyInfo, PullHealth, StreamHealth, TargetState } from "#web/wire.ts";
+import type { AdminHook, Airtime, KeyInfo, PullHealth, StreamHealth, TargetState } from "#web/wire.ts";
 
 /** A stream as the catalogue describes it. */
 export interface CatalogueEntry {
@@ -79,6 +79,8 @@ export interface LiveStatus {
   onAir(): readonly string[];
   /** `undefined` when the stream is not on air. Histories are at most five minutes at one value a second. */
   status(stream: string): StreamHealth | undefined;
+  /** Of the last broadcast that ended; `undefined` where none is known. */
+  lastAirtime(stream: string): Airtime | undefined;
   /** `undefined` for streams that are not pulled. */
   pullStatus(stream: string): PullHealth | undefined;
   /** Calls `listener` when a broadcast starts, is interrupted, goes on or ends, or its picture size becomes known. The answer ends it. */
@@ -101,6 +103,8 @@ export interface TargetEntry {
   readonly keyEnd: string;
   readonly rendition: string;
   readonly enabled: boolean;
+  /** `file`: declared in the configuration file, and changed there. */
+  readonly managedBy: "file" | "platform";
 }
 
 /** What of a target is written or to change; what is absent has its default, or stays. */
@@ -118,10 +122,16 @@ export interface TargetCatalogue {
   list(stream: string): readonly TargetEntry[];
   /** @throws Fault `STREAM_UNKNOWN`, `CONFIG_INVALID`, `STORE_CONFLICT`, `LIMIT_REACHED`, `STORE_FAILED`, `DISK_FULL`. */
   add(stream: string, target: TargetChange): Promise<TargetEntry>;
-  /** @throws Fault `STREAM_UNKNOWN`, `TARGET_UNKNOWN`, `CONFIG_INVALID`, `STORE_CONFLICT`, `STORE_FAILED`, `DISK_FULL`. */
+  /** @throws Fault `STREAM_UNKNOWN`, `TARGET_UNKNOWN`, `TARGET_MANAGED`, `CONFIG_INVALID`, `STORE_CONFLICT`, `STORE_FAILED`, `DISK_FULL`. */
   change(stream: string, id: string, change: TargetChange): Promise<TargetEntry>;
-  /** @throws Fault `STREAM_UNKNOWN`, `TARGET_UNKNOWN`, `STORE_CONFLICT`, `STORE_FAILED`, `DISK_FULL`. */
+  /** @throws Fault `STREAM_UNKNOWN`, `TARGET_UNKNOWN`, `TARGET_MANAGED`, `STORE_CONFLICT`, `STORE_FAILED`, `DISK_FULL`. */
   remove(stream: string, id: string): Promise<void>;
+}
+
+/** How hooks stand. */
+export interface HookStatuses {
+  /** In the configuration's order. */
+  statuses(): readonly AdminHook[];
 }
 
 /** How targets stand. */

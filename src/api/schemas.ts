@@ -3,6 +3,7 @@ import { OVERLAP_SECONDS_MAX } from "#control/catalogue.ts";
 import { LATENCIES, SETTING_BOUNDS, SLATE_WORDS_CHARACTERS_MAX } from "#control/stream-settings.ts";
 import { LADDER_ALLOWED, LADDER_CHARACTERS_MAX } from "#media/ladder.ts";
 import { BUSY_POLICIES, CONTINUITIES, RETURN_POLICIES } from "#media/publish.ts";
+import { AIR_REASONS } from "#router/air-log.ts";
 import type { AdminStream, EffectiveSettings, LiveStream, Problem } from "#web/wire.ts";
 
 /** Longest name a request may carry, characters; the catalogue is stricter. */
@@ -24,7 +25,7 @@ const liveStream = z
   .object({
     name: z.string(),
     title: z.string(),
-    state: z.enum(["live", "interrupted", "offline"]),
+    state: z.enum(["live", "slate", "interrupted", "offline"]),
     sinceMs: ms.nullable(),
     endedMs: ms.nullable(),
     width: z.number().nullable(),
@@ -46,9 +47,41 @@ const trackHealth = z.object({
   bitrateHistory: z.array(z.number()).describe("one value a second, oldest first; empty in lists"),
 });
 
+const airSource = z
+  .discriminatedUnion("kind", [
+    z.object({
+      kind: z.literal("encoder"),
+      session: z.number().describe("its session's id"),
+      role: z.enum(["primary", "backup"]),
+      address: z.string(),
+      protocol: z.string(),
+      encoder: z.string().nullable(),
+    }),
+    z.object({ kind: z.literal("slate") }),
+    z.object({ kind: z.literal("held") }),
+  ])
+  .describe("an encoder's picture, the prepared picture, or the last picture held");
+
+const airtime = z
+  .object({
+    stretches: z
+      .array(
+        z.object({
+          fromMs: ms.describe("milliseconds since the Unix epoch; until the next one begins"),
+          source: airSource,
+          why: z.enum(AIR_REASONS).describe("what became of the source before, or why this one was chosen"),
+        }),
+      )
+      .describe("oldest first; in lists only the last one"),
+    forgotten: z.number().describe("older stretches that are no longer known"),
+    untilMs: ms.describe("now, by the clock of the stretches, or the broadcast's end"),
+    endedWhy: z.enum(["stopped", "grace-over", "removed", "shutdown"]).nullable(),
+  })
+  .openapi("Airtime");
+
 const health = z
   .object({
-    state: z.enum(["live", "interrupted"]),
+    state: z.enum(["live", "slate", "interrupted"]),
     sinceMs: ms,
     sessions: z.array(
       z.object({
@@ -77,6 +110,7 @@ const health = z
     }),
     warnings: z.array(z.object({ code: z.string(), sentence: z.string(), fix: z.string() })),
     segments: z.number(),
+    airtime,
   })
   .openapi("StreamHealth");
 
@@ -126,7 +160,11 @@ const pull = z
     place: z.string().describe("the source, without its secrets"),
     sinceMs: ms,
     failures: z.number().describe("one after another"),
-    lastProblem: z.object({ code: z.string(), message: z.string(), hint: z.string().nullable() }).nullable(),
+    nextTryMs: ms.nullable().describe("when it is tried again"),
+    lastProblem: z
+      .object({ code: z.string(), message: z.string(), hint: z.string().nullable(), atMs: ms })
+      .nullable()
+      .describe("also when it has been overcome"),
   })
   .openapi("Pull");
 
@@ -154,6 +192,9 @@ const adminStream = z
     effectiveSettings: effectiveSettings.describe("what its next broadcast uses"),
     keys: z.array(keyInfo).describe("the keys that are valid now; their texts are shown once, when they are made"),
     health: health.nullable(),
+    lastAirtime: airtime
+      .exactOptional()
+      .describe("of the last broadcast; absent while one is on air, in lists, and where none is known"),
     pull: pull.exactOptional().describe("absent where the stream is not pulled"),
   })
   .openapi("Stream");

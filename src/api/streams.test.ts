@@ -56,9 +56,9 @@ describe("streams", () => {
     await using made = await makeApi();
     await made.add({ name: "film" });
     await made.add({ name: "quiet" });
-    const lastProblem = { code: "PULL_FAILED", message: "rtmp://h.example: no answer", hint: null };
+    const lastProblem = { code: "PULL_FAILED", message: "rtmp://h.example: no answer", hint: null, atMs: 4 };
     const place = "rtmp://h.example";
-    made.pulls.set("film", { state: "waiting", place, sinceMs: 5, failures: 2, lastProblem });
+    made.pulls.set("film", { state: "waiting", place, sinceMs: 5, failures: 2, nextTryMs: 7, lastProblem });
     expect((await streamOf(await made.askAdmin(`${STREAMS}/film`))).pull).toEqual(made.pulls.get("film"));
     const { streams } = (await (await made.askAdmin(STREAMS)).json()) as AdminStreamsAnswer;
     expect(streams.map(({ pull }) => pull?.state)).toEqual(["waiting", undefined]);
@@ -441,6 +441,7 @@ describe("the OpenAPI document", () => {
       "delete /api/v1/streams/{name}",
       "delete /api/v1/streams/{name}/keys/{id}",
       "delete /api/v1/streams/{name}/targets/{id}",
+      "get /api/v1/hooks",
       "get /api/v1/live",
       "get /api/v1/live/events",
       "get /api/v1/multitrack",

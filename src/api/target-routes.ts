@@ -15,7 +15,7 @@ const unknown = {
 const conflict = {
   409: json(
     schemas.problem,
-    "the name is taken, or the target was changed by someone else meanwhile (`STORE_CONFLICT`)",
+    "the name is taken, the target was changed by someone else meanwhile (`STORE_CONFLICT`), or it is declared in the configuration file (`TARGET_MANAGED`)",
   ),
 };
 const path = "/api/v1/streams/{name}/targets";
@@ -27,7 +27,7 @@ const listRoute = createRoute({
   security,
   request: { params: nameParams },
   responses: {
-    200: json(targetsSchema, "in the order they were added"),
+    200: json(targetsSchema, "those of the configuration file, then the others in the order they were added"),
     ...problems.unauthorized,
     ...unknown,
   },
@@ -55,7 +55,7 @@ const changeRoute = createRoute({
   path: `${path}/{id}`,
   summary: "Changes a restream target, starts or stops it",
   description:
-    "What is left out stays as it is. `enabled` starts and stops it, on air too; other changes connect anew.",
+    "What is left out stays as it is. `enabled` starts and stops it, on air too; other changes connect anew. Of a target that the configuration file declares nothing else can be changed.",
   security,
   request: { params: targetParams, ...jsonBody(targetChangeSchema, true) },
   responses: {
@@ -90,7 +90,7 @@ export interface TargetRoutesOptions {
 }
 
 function adminTarget(stream: string, entry: TargetEntry, restream: TargetStatuses): AdminTarget {
-  const { id, name, url, keyEnd, rendition, enabled } = entry;
+  const { id, name, url, keyEnd, rendition, enabled, managedBy } = entry;
   const status = restream.statusOf(stream).find((one) => one.id === id);
   const problem = status?.lastProblem;
   return {
@@ -100,6 +100,7 @@ function adminTarget(stream: string, entry: TargetEntry, restream: TargetStatuse
     keyEnd,
     rendition,
     enabled,
+    managedBy,
     state: status?.state ?? (enabled ? "waiting" : "stopped"),
     sinceMs: status?.sinceMs ?? null,
     nextTryMs: status?.nextTryMs ?? null,

@@ -38,6 +38,9 @@ export const targetSchema: z.ZodType<AdminTarget> = z
     keyEnd: z.string().describe("the key's last four characters; empty for a short key"),
     rendition,
     enabled,
+    managedBy: z
+      .enum(["file", "platform"])
+      .describe("`file`: declared in the configuration file, changed there only; it may be started and stopped here"),
     state: z
       .enum(["waiting", "connecting", "live", "retrying", "refused", "stopped"])
       .describe(

@@ -21,6 +21,7 @@ describe("restream targets in the API", () => {
       keyEnd: "mnop",
       rendition: "source",
       enabled: true,
+      managedBy: "platform",
       state: "waiting",
       sinceMs: null,
       nextTryMs: null,

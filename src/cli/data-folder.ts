@@ -6,7 +6,7 @@ import type { RestreamTargets } from "#control/restream-targets.ts";
 import { Fault } from "#faults/fault.ts";
 import type { Config } from "#node/config-schema.ts";
 import { readNodeFile } from "#node/node-file.ts";
-import { platformSettings } from "#node/platform-settings.ts";
+import { declaredStreams, platformSettings } from "#node/platform-settings.ts";
 import { silentObserver } from "#observe/event.ts";
 import { openSecretFiles } from "#store/files/secret-files.ts";
 import { lockDataFolder } from "#store/sqlite/data-lock.ts";
@@ -51,7 +51,12 @@ async function openDataFolder(config: Config): Promise<OpenDataFolder> {
     checkpoints: store.checkpoints,
   });
   await catalogue.load();
-  const targets = await openTargets(catalogue, { store, secrets, observer: silentObserver });
+  const targets = await openTargets(catalogue, {
+    store,
+    secrets,
+    observer: silentObserver,
+    declared: declaredStreams(config),
+  });
   return {
     catalogue,
     targets,

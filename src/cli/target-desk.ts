@@ -19,8 +19,8 @@ export interface TargetDesk {
 
 /** The fields that are shown, in their order; an API tells more of a target. */
 function listed(target: ListedTarget): ListedTarget {
-  const { id, name, url, keyEnd, rendition, enabled, state, lastProblem } = target;
-  return { id, name, url, keyEnd, rendition, enabled, state, lastProblem };
+  const { id, name, url, keyEnd, rendition, enabled, managedBy, state, lastProblem } = target;
+  return { id, name, url, keyEnd, rendition, enabled, managedBy, state, lastProblem };
 }
 
 /** No node runs: nothing is on air. */

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ENTRY, freePorts, type RunningCli, runCli, startCli } from "./cli-under-test.ts";
@@ -16,9 +16,41 @@ interface Listed {
   readonly keyEnd: string;
   readonly rendition: string;
   readonly enabled: boolean;
+  readonly managedBy: string;
   readonly state: string;
   readonly lastProblem: unknown;
 }
+
+test("a target that the configuration file declares is listed and stopped, and changed in the file only", async () => {
+  const data = mkdtempSync(join(folder, "declared-"));
+  const path = join(data, "grandstand.yaml");
+  const target = `{ name: Club, url: "rtmp://192.0.2.7/live", key: ${KEY} }`;
+  writeFileSync(path, `streams: [{ name: main, key: 0123456789abcdef, targets: [${target}] }]`);
+  const [http = 0, rtmp = 0] = await freePorts(2);
+  const ports = ["--host", "127.0.0.1", "--http-port", String(http), "--rtmp-port", String(rtmp)];
+  const at = ["--data-dir", data, "--config", path];
+  const node = startCli([...at, ...ports]);
+  await using _ended = node;
+  await node.says("Listening.");
+  for (const state of ["one runs", "none runs"]) {
+    if (state === "none runs") {
+      node.kill("SIGTERM");
+      await node.exited;
+    }
+    const { stdout } = await runCli(["targets", "list", "main", "--json", ...at]);
+    const { targets } = JSON.parse(stdout) as { targets: Listed[] };
+    expect(targets).toMatchObject([{ name: "Club", managedBy: "file", keyEnd: "mnop", enabled: state === "one runs" }]);
+    const stopped = await runCli(["targets", "set", "main", "Club", "--stop", ...at]);
+    expect([stopped.stderr, stopped.code]).toEqual(["", 0]);
+    for (const words of [
+      ["remove", "main", "Club"],
+      ["set", "main", "Club", "--key", "another-key"],
+    ]) {
+      const { code, stderr } = await runCli(["targets", ...words, ...at]);
+      expect([code, stderr]).toEqual([1, expect.stringContaining("is declared in the configuration file.")]);
+    }
+  }
+}, 60_000);
 
 describe.each(["none runs", "one runs"])("grandstand targets, when of the data folder's nodes %s", (state) => {
   const data = mkdtempSync(join(folder, "data-"));
@@ -57,6 +89,7 @@ describe.each(["none runs", "one runs"])("grandstand targets, when of the data f
         keyEnd: "mnop",
         rendition: "source",
         enabled: true,
+        managedBy: "platform",
         state: "waiting",
         lastProblem: null,
       },

@@ -7,7 +7,13 @@ import { parseAvcConfig, readAvcRecord } from "#media/codecs/avc.ts";
 import { parseFlacConfig } from "#media/codecs/flac.ts";
 import { parseHevcConfig, readHevcRecord } from "#media/codecs/hevc.ts";
 import { parseMp3Frame } from "#media/codecs/mp3.ts";
-import { type NalLengthSize, startsWithStartCode, toLengthPrefixed } from "#media/codecs/nal.ts";
+import {
+  joinLengthPrefixed,
+  type NalLengthSize,
+  splitAnnexB,
+  startsWithStartCode,
+  toLengthPrefixed,
+} from "#media/codecs/nal.ts";
 import { parseOpusConfig } from "#media/codecs/opus.ts";
 import type { TrackConfig } from "#media/track.ts";
 
@@ -19,6 +25,8 @@ export class TrackNormaliser {
   readonly #codec: string;
   #library: Uint8Array = new Uint8Array(0);
   #lengthSize: NalLengthSize = 4;
+  /** NAL units come as an Annex B byte stream. */
+  #isAnnexB = false;
   #config: TrackConfig | undefined;
 
   /** `codec` is FFmpeg's name. */
@@ -43,7 +51,7 @@ export class TrackNormaliser {
     switch (this.#codec) {
       case "h264":
       case "hevc":
-        return toLengthPrefixed(payload, this.#lengthSize);
+        return this.#isAnnexB ? fromAnnexB(payload) : toLengthPrefixed(payload, this.#lengthSize);
       case "av1":
         return withoutTransportObus(payload);
       case "aac":
@@ -58,12 +66,14 @@ export class TrackNormaliser {
     switch (this.#codec) {
       case "h264": {
         const record = library.byteLength > 0 ? library : payload;
-        if (!startsWithStartCode(record)) this.#lengthSize = readAvcRecord(record).lengthSize;
+        this.#isAnnexB = startsWithStartCode(record);
+        if (!this.#isAnnexB) this.#lengthSize = readAvcRecord(record).lengthSize;
         return parseAvcConfig(record);
       }
       case "hevc": {
         const record = library.byteLength > 0 ? library : payload;
-        if (!startsWithStartCode(record)) this.#lengthSize = readHevcRecord(record).lengthSize;
+        this.#isAnnexB = startsWithStartCode(record);
+        if (!this.#isAnnexB) this.#lengthSize = readHevcRecord(record).lengthSize;
         return parseHevcConfig(record);
       }
       case "av1":
@@ -85,6 +95,12 @@ export class TrackNormaliser {
         throw new Fault("CODEC_UNSUPPORTED", `codec ${this.#codec}`, { hint: "convert the file to H.264 and AAC" });
     }
   }
+}
+
+/** What begins without a start code is the end of a unit whose beginning was lost on the way. */
+function fromAnnexB(payload: Uint8Array): Uint8Array | undefined {
+  const units = splitAnnexB(payload);
+  return units.length === 0 ? undefined : joinLengthPrefixed(units);
 }
 
 function ascOfAdts(payload: Uint8Array): Uint8Array {

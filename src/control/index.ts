@@ -1,5 +1,6 @@
 import { type AdminToken, openAdminToken } from "./admin-token.ts";
 import { Catalogue, type CatalogueOptions } from "./catalogue.ts";
+import type { DeclaredTarget } from "./declared-targets.ts";
 import { RestreamTargets } from "./restream-targets.ts";
 import type { StreamSettings } from "./stream-settings.ts";
 
@@ -9,6 +10,7 @@ export interface DeclaredStream {
   readonly key: string;
   readonly title: string;
   readonly settings: StreamSettings;
+  readonly targets?: readonly DeclaredTarget[];
 }
 
 /** What {@link startControl} needs. */
@@ -42,13 +44,15 @@ export async function startControl(options: ControlOptions): Promise<Control> {
   return { catalogue, targets, adminToken };
 }
 
-/** The targets of a catalogue's streams; those of a stream go with it. @throws Fault `STORE_FAILED`, `DATA_DIR_UNUSABLE`. */
+/** The targets of a catalogue's streams; those of a stream go with it. @throws Fault `STORE_FAILED`, `DATA_DIR_UNUSABLE`, `CONFIG_INVALID`. */
 export async function openTargets(
   catalogue: Catalogue,
-  { store, secrets, observer }: Pick<CatalogueOptions, "store" | "secrets" | "observer">,
+  options: Pick<CatalogueOptions, "store" | "secrets" | "observer"> & Partial<Pick<ControlOptions, "declared">>,
 ): Promise<RestreamTargets> {
+  const { store, secrets, observer } = options;
   const hasStream = (stream: string): boolean => catalogue.get(stream) !== undefined;
-  const targets = await RestreamTargets.open({ table: store.targets, secrets, observer, hasStream });
+  const declared = new Map((options.declared ?? []).map(({ name, targets = [] }) => [name, targets]));
+  const targets = await RestreamTargets.open({ table: store.targets, secrets, observer, hasStream, declared });
   catalogue.onRemoved((stream) => targets.forget(stream));
   return targets;
 }

@@ -65,6 +65,7 @@ describe("restream targets", () => {
       keyEnd: "mnop",
       rendition: "source",
       enabled: true,
+      managedBy: "platform",
     });
     await targets.change("main", added.id, { rendition: "720p", enabled: false });
     await targets.add("main", { ...DRAFT, name: "Second", enabled: false });

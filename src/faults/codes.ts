@@ -48,10 +48,13 @@ export const FAULT_CODES = {
   PUBLISH_REFUSED: "a hook of the operator refused the publication",
   HOOK_FAILED: "a hook that decides about publications gave no usable answer",
   TARGET_UNKNOWN: "the stream has no restream target of this id or name",
+  TARGET_MANAGED: "the restream target is declared in the configuration file and is changed there",
   TARGET_STALLED: "a restream target takes nothing any more",
   PULL_REFUSED: "a pull source is where pulls may not go",
   PULL_FAILED: "a pull source cannot be reached or read",
+  PULL_UNTRUSTED: "a pull source's certificate is not trusted",
   PULL_STALLED: "a pull source, or the process that reads it, delivers nothing any more",
+  SLATE_FAILED: "the process that makes the picture for when no encoder delivers failed",
   RENDITION_ABSENT: "the broadcast has no rendition of this name",
 } as const;
 

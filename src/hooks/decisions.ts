@@ -38,6 +38,11 @@ export class Decisions {
     this.#allowed = metrics.counter("grandstand_hooks_allowed_total", words, hook.labels);
   }
 
+  /** Publications decided. */
+  get figures(): { readonly allowed: number; readonly refused: number } {
+    return { allowed: this.#allowed.value, refused: this.#refused.value };
+  }
+
   /** Resolves when the hook allows it. @throws Fault `PUBLISH_REFUSED`, `HOOK_FAILED`, `LIMIT_REACHED`. */
   async ask(request: PublishRequestedEvent, message: Message): Promise<void> {
     const { stream, address: peer } = request;

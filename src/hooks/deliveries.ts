@@ -60,6 +60,11 @@ export class Deliveries {
     this.#removeGauge = metrics.gauge("grandstand_hooks_pending", help, () => this.#pending, labels);
   }
 
+  /** Messages that wait or are on their way, that were taken, and that were given up or dropped. */
+  get figures(): { readonly waiting: number; readonly delivered: number; readonly dropped: number } {
+    return { waiting: this.#pending, delivered: this.#delivered.value, dropped: this.#dropped.value };
+  }
+
   /** Puts a message into the lane of its stream. */
   push(message: Message): void {
     if (this.#hurry.signal.aborted) return;
@@ -137,7 +142,7 @@ export class Deliveries {
         this.#hook.succeeded();
         return "taken";
       }
-      if (status === GONE) this.#switchOff();
+      if (status === GONE) this.#switchOff(message);
       else this.#hook.failed(`answered ${status}`, message);
       return retryAfterSeconds === undefined ? again : { retryAfterMs: retryAfterSeconds * 1000 };
     } catch (error) {
@@ -153,9 +158,10 @@ export class Deliveries {
     return withinTime(options, (signal) => this.#hook.post(message, signal));
   }
 
-  #switchOff(): void {
+  #switchOff(message: Message): void {
     if (this.#isOff) return;
     this.#isOff = true;
+    this.#hook.gone(`answered ${GONE}`, message);
     this.#hurry.abort();
     const hint = "Remove it from the configuration, or mend it and restart.";
     this.#hook.tell(

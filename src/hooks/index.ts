@@ -6,6 +6,7 @@ import type { Clock } from "#time/clock.ts";
 import { Decisions } from "./decisions.ts";
 import { Deliveries } from "./deliveries.ts";
 import type { HookSettings } from "./hook-settings.ts";
+import type { HookStatus } from "./hook-status.ts";
 import { type Message, messageOf } from "./message.ts";
 import { type HookContext, Webhook } from "./webhook.ts";
 
@@ -28,6 +29,8 @@ export interface Hooks extends Role {
   readonly decides: boolean;
   /** Resolves when every hook that decides allows it. @throws Fault `PUBLISH_REFUSED`, `HOOK_FAILED`, `LIMIT_REACHED`. */
   decide(request: PublishRequestedEvent): Promise<void>;
+  /** How each hook stands, in the configuration's order. */
+  statuses(): readonly HookStatus[];
   /** Queues an event for the hooks that want it, in order for each stream. Never throws, never waits. */
   tell(event: BroadcastEvent): void;
 }
@@ -40,7 +43,7 @@ class RunningHooks implements Hooks {
   readonly closed: Promise<Error | null>;
   readonly #context: HookContext;
   readonly #deliveries: readonly (readonly [Webhook, Deliveries])[];
-  readonly #decisions: readonly Decisions[];
+  readonly #decisions: ReadonlyMap<Webhook, Decisions>;
   readonly #resolveClosed: (error: null) => void;
   #closing: Promise<void> | undefined;
 
@@ -50,20 +53,27 @@ class RunningHooks implements Hooks {
     const webhooks = hooks.map((settings, position) => new Webhook(settings, position, context));
     this.#deliveries = webhooks.map((hook) => [hook, new Deliveries(hook, context)] as const);
     const deciding = webhooks.filter((hook) => wants(hook, "stream.publish-requested"));
-    this.#decisions = deciding.map((hook) => new Decisions(hook, context));
+    this.#decisions = new Map(deciding.map((hook) => [hook, new Decisions(hook, context)]));
     const { promise, resolve } = Promise.withResolvers<Error | null>();
     this.closed = promise;
     this.#resolveClosed = resolve;
   }
 
   get decides(): boolean {
-    return this.#decisions.length > 0;
+    return this.#decisions.size > 0;
   }
 
   async decide(request: PublishRequestedEvent): Promise<void> {
     if (!this.decides) return;
     const message = this.#message(request);
-    await Promise.all(this.#decisions.map((decisions) => decisions.ask(request, message)));
+    await Promise.all([...this.#decisions.values()].map((decisions) => decisions.ask(request, message)));
+  }
+
+  statuses(): readonly HookStatus[] {
+    return this.#deliveries.map(([hook, deliveries]) => {
+      const decided = this.#decisions.get(hook)?.figures ?? { allowed: 0, refused: 0 };
+      return { ...hook.status, ...deliveries.figures, ...decided };
+    });
   }
 
   tell(event: BroadcastEvent): void {
@@ -81,7 +91,7 @@ class RunningHooks implements Hooks {
   }
 
   async #close(graceMs: number): Promise<void> {
-    for (const decisions of this.#decisions) decisions.close();
+    for (const decisions of this.#decisions.values()) decisions.close();
     await Promise.all(this.#deliveries.map(([, deliveries]) => deliveries.close(graceMs)));
     this.#resolveClosed(null);
   }

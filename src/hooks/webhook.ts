@@ -4,6 +4,7 @@ import type { Counter, Labels, Metrics } from "#observe/metrics.ts";
 import { type HttpAnswer, postText } from "#runtime/http-client.ts";
 import type { Clock } from "#time/clock.ts";
 import type { HookSettings } from "./hook-settings.ts";
+import { type HookProblem, type HookStatus, shownAddress } from "./hook-status.ts";
 import type { Message } from "./message.ts";
 import { secretBytes, signedHeaders } from "./signature.ts";
 
@@ -33,6 +34,9 @@ export class Webhook {
   #untold = 0;
   /** It was told that it fails, and nothing since. */
   #isTold = false;
+  #state: HookStatus["state"] = "idle";
+  #lastDeliveryMs: number | undefined;
+  #lastProblem: HookProblem | undefined;
 
   constructor(settings: HookSettings, position: number, context: HookContext) {
     const secret = secretBytes(settings.secret);
@@ -59,8 +63,31 @@ export class Webhook {
     return postText({ url: this.settings.url, headers, body, signal });
   }
 
+  /** How it stands, but for what its queues know. */
+  get status(): Omit<HookStatus, "waiting" | "delivered" | "dropped" | "allowed" | "refused"> {
+    const { url, events, onFailure } = this.settings;
+    return {
+      name: this.name,
+      url: shownAddress(url),
+      events,
+      onFailure,
+      state: this.#state,
+      failed: this.#failures.value,
+      lastDeliveryMs: this.#lastDeliveryMs ?? null,
+      lastProblem: this.#lastProblem ?? null,
+    };
+  }
+
+  /** It wants no more messages. */
+  gone(why: string, message: Message): void {
+    this.#note(why, message);
+    this.#state = "gone";
+  }
+
   /** An attempt failed: counted, and told once a minute at most. */
-  failed(why: string, { type, stream, id }: Message): void {
+  failed(why: string, message: Message): void {
+    const { type, stream, id } = message;
+    this.#note(why, message);
     this.#failures.add();
     this.#untold++;
     const nowMs = this.#context.clock.nowMs();
@@ -72,8 +99,15 @@ export class Webhook {
     this.tell("warn", "hook.failing", { stream, type, id, why, failures }, "a hook does not take what it is sent");
   }
 
+  #note(why: string, { type, stream }: Message): void {
+    if (this.#state !== "gone") this.#state = "failing";
+    this.#lastProblem = { message: why, type, stream, atMs: this.#context.clock.wallMs() };
+  }
+
   /** An attempt succeeded. */
   succeeded(): void {
+    if (this.#state !== "gone") this.#state = "working";
+    this.#lastDeliveryMs = this.#context.clock.wallMs();
     if (!this.#isTold) return;
     this.#isTold = false;
     this.tell("info", "hook.recovered", {}, "the hook takes messages again");

@@ -2,10 +2,10 @@
 export const PULL_CHARACTERS_MAX = 2000;
 /** What a `pull` setting may be, for messages. */
 export const PULL_ALLOWED: string =
-  "rtmp://…, rtmps://…, http://…, https://…, rtsp://…, srt://host:port or the path of a file";
+  "rtmp://…, rtmps://…, http://…, https://…, rtsp://…, rtsps://…, srt://host:port or the path of a file";
 
 /** How a stream is fetched from elsewhere. */
-export type PullProtocol = "rtmp" | "rtmps" | "http" | "https" | "rtsp" | "srt";
+export type PullProtocol = "rtmp" | "rtmps" | "http" | "https" | "rtsp" | "rtsps" | "srt";
 
 /** Where a stream comes from that this platform fetches by itself. */
 export type PullSource =
@@ -21,7 +21,15 @@ export type PullSource =
       readonly url: string;
     };
 
-const PROTOCOLS: ReadonlySet<string> = new Set<PullProtocol>(["rtmp", "rtmps", "http", "https", "rtsp", "srt"]);
+const PROTOCOLS: ReadonlySet<string> = new Set<PullProtocol>([
+  "rtmp",
+  "rtmps",
+  "http",
+  "https",
+  "rtsp",
+  "rtsps",
+  "srt",
+]);
 /** Query parameters of SRT that a caller may give; others would open listeners or choose local addresses. */
 const SRT_PARAMETERS: ReadonlySet<string> = new Set(["streamid", "passphrase", "pbkeylen", "latency", "mode"]);
 const SCHEME = /^([A-Za-z][A-Za-z0-9+.-]*):/;

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { CONFIG_KEYS, HOOK_KEYS, STREAM_KEYS } from "./config.ts";
+import { CONFIG_KEYS, HOOK_KEYS, STREAM_KEYS, TARGET_KEYS } from "./config.ts";
 import type { ConfigKey } from "./config-keys.ts";
 import { configSchema } from "./config-schema.ts";
 
@@ -16,7 +16,7 @@ const GROUPS: readonly { readonly title: string; readonly names: readonly string
   },
   { title: "Ladder", names: ["transcode"] },
   { title: "Data and access", names: ["dataDir", "adminToken", "streams"] },
-  { title: "Pull", names: ["pullPrivate"] },
+  { title: "Pull", names: ["pullPrivate", "pullInsecure"] },
   { title: "Hooks", names: ["hooks"] },
   { title: "Limits", names: ["limits"] },
   { title: "Pages", names: ["site"] },
@@ -152,6 +152,10 @@ export function referencePage(): string {
     "### One entry of `streams`",
     "",
     entry(STREAM_KEYS),
+    "",
+    "### One entry of a stream's `targets`",
+    "",
+    entry(TARGET_KEYS),
     "",
     "### One entry of `hooks`",
     "",

@@ -1,6 +1,7 @@
 import { isIP } from "node:net";
 import { z } from "zod";
 import { ADMIN_TOKEN_CHARACTERS_MAX, ADMIN_TOKEN_CHARACTERS_MIN } from "#control/admin-token.ts";
+import type { DeclaredTarget } from "#control/declared-targets.ts";
 import { isDeclarableKey, KEY_ALLOWED } from "#control/stream-key.ts";
 import { isStreamName, STREAM_NAME_ALLOWED } from "#control/stream-name.ts";
 import type { Latency } from "#control/stream-settings.ts";
@@ -12,6 +13,7 @@ import { LADDER_ALLOWED, parseLadder } from "#media/ladder.ts";
 import { parsePullSource, PULL_ALLOWED } from "#media/pull-source.ts";
 import { choice, decimal, KEY_FACTS, onOff, text, whole } from "./config-keys.ts";
 import { ALWAYS_ON, PATH, SETTING_KEYS } from "./setting-keys.ts";
+import { TARGETS } from "./target-keys.ts";
 
 const PORT = { min: 1, max: 65_535 } as const;
 
@@ -144,6 +146,7 @@ const stream = z.strictObject({
   slateFile: SETTING_KEYS.slateFile.optional(),
   slateWords: SETTING_KEYS.slateWords.optional(),
   alwaysOn: ALWAYS_ON.optional(),
+  targets: TARGETS.optional(),
 });
 
 const hookEvents = {
@@ -230,6 +233,9 @@ const root = z.strictObject({
   pullPrivate: onOff({
     description: "Streams may be fetched from inside this network: private and local addresses, and RTSP.",
   }).default(false),
+  pullInsecure: onOff({
+    description: "Any certificate of a server that streams are fetched from is taken, such as a camera's own.",
+  }).default(false),
   whenBusy: SETTING_KEYS.whenBusy.default("backup"),
   switchBack: SETTING_KEYS.switchBack.default("sticky"),
   continuity: SETTING_KEYS.continuity.default("slate"),
@@ -283,6 +289,7 @@ export interface DeclaredStreamConfig {
   readonly slateFile?: string | undefined;
   readonly slateWords?: string | undefined;
   readonly alwaysOn?: boolean | undefined;
+  readonly targets?: readonly DeclaredTarget[] | undefined;
 }
 
 /** The configuration as every part of the program takes it: complete and valid. What each key means stands in its schema. */
@@ -308,6 +315,7 @@ export interface Config {
   readonly windowSeconds: number;
   readonly graceSeconds: number;
   readonly pullPrivate: boolean;
+  readonly pullInsecure: boolean;
   readonly whenBusy: BusyPolicy;
   readonly switchBack: ReturnPolicy;
   readonly continuity: Continuity;

@@ -5,6 +5,7 @@ import { Fault } from "#faults/fault.ts";
 import { type ConfigKey, keysOf } from "./config-keys.ts";
 import { type Config, configSchema, hookSchema, streamSchema } from "./config-schema.ts";
 import { readEnvironment, readFileText, readFlags, type SourceValues, suggestion } from "./config-sources.ts";
+import { targetSchema } from "./target-keys.ts";
 
 /** File that is read from the working folder when it is there and no other is named. */
 const DEFAULT_FILE = "grandstand.yaml";
@@ -88,27 +89,46 @@ function rule(key: ConfigKey, value: unknown): string {
 const LISTS: Readonly<Record<string, { readonly schema: z.ZodType; readonly entry: string }>> = {
   streams: { schema: streamSchema, entry: "a stream with name and key" },
   hooks: { schema: hookSchema, entry: "a hook with url, secret and events" },
+  targets: { schema: targetSchema, entry: "a target with name, url and key" },
 };
 
-function listProblem(list: ConfigKey, issue: z.core.$ZodIssue, tree: unknown, from: string): string[] {
-  const [, position, word] = issue.path;
+function written(value: unknown, facts: ConfigKey["facts"]): string {
+  return facts.isSecret === true ? "(hidden)" : shown(value);
+}
+
+/** Where an issue is found: a list, its name in messages, and its place in the configuration. */
+interface ListPlace {
+  readonly list: ConfigKey;
+  readonly name: string;
+  readonly path: readonly PropertyKey[];
+}
+
+function listProblem(
+  { list, name: listName, path }: ListPlace,
+  issue: z.core.$ZodIssue,
+  tree: unknown,
+  from: string,
+): string[] {
+  const [position, word] = issue.path.slice(path.length);
   const known = LISTS[list.name];
   if (typeof position !== "number" || known === undefined) {
-    return [`${list.name} = ${shown(at(tree, list.path))} (${from}): must be ${list.facts.allowed}`];
+    return [`${listName} = ${written(at(tree, path), list.facts)} (${from}): must be ${list.facts.allowed}`];
   }
-  const name = `${list.name}[${position}]`;
+  const name = `${listName}[${position}]`;
   const keys = keysOf(known.schema);
-  if (issue.code === "unrecognized_keys") {
+  if (word === undefined && issue.code === "unrecognized_keys") {
     const names = keys.map((key) => key.name);
     return issue.keys.map((key) => `${name}.${key} (${from}): there is no such key${suggestion(key, names)}`);
   }
   const key = keys.find((candidate) => candidate.name === word);
-  if (key === undefined) return [`${name} = ${shown(at(tree, issue.path))} (${from}): must be ${known.entry}`];
-  const value = at(tree, issue.path.slice(0, 3));
-  if (value === undefined) return [`${name}.${key.name} (${from}): is missing`];
-  return [
-    `${name}.${key.name} = ${key.facts.isSecret === true ? "(hidden)" : shown(value)} (${from}): ${rule(key, value)}`,
-  ];
+  if (key === undefined) {
+    return [`${name} = ${written(at(tree, issue.path), list.facts)} (${from}): must be ${known.entry}`];
+  }
+  const inner = { list: key, name: `${name}.${key.name}`, path: [...path, position, key.name] };
+  if (LISTS[key.name] !== undefined) return listProblem(inner, issue, tree, from);
+  const value = at(tree, inner.path);
+  if (value === undefined) return [`${inner.name} (${from}): is missing`];
+  return [`${inner.name} = ${written(value, key.facts)} (${from}): ${rule(key, value)}`];
 }
 
 /** One sentence per wrong value, naming key, value, source and what is allowed. */
@@ -122,13 +142,19 @@ function problemsOf(error: z.ZodError, tree: unknown, places: Places): string[] 
     }
     const from = places.get(key.name)?.place ?? "default";
     if (key.facts.kind === "list") {
-      for (const problem of listProblem(key, issue, tree, from)) problems.add(problem);
+      for (const problem of listProblem({ list: key, name: key.name, path: key.path }, issue, tree, from))
+        problems.add(problem);
       continue;
     }
-    const value = key.facts.isSecret === true ? "(hidden)" : shown(at(tree, key.path));
-    problems.add(`${key.name} = ${value} (${from}): ${rule(key, at(tree, key.path))}`);
+    problems.add(`${key.name} = ${written(at(tree, key.path), key.facts)} (${from}): ${rule(key, at(tree, key.path))}`);
   }
   return [...problems];
+}
+
+/** Names that stand more than once in a list. */
+function twice(entries: readonly { readonly name: string }[]): ReadonlySet<string> {
+  const names = entries.map(({ name }) => name.trim());
+  return new Set(names.filter((name, i) => names.indexOf(name) < i));
 }
 
 /** Rules between keys. */
@@ -163,10 +189,9 @@ function crossProblems(config: Config): string[] {
   const isTooLong = config.partMs !== undefined && config.partMs > config.segmentSeconds * 1000;
   if (isTooLong)
     problems.push(`partMs = ${config.partMs}: must not be longer than a segment (${config.segmentSeconds * 1000} ms)`);
-  const seen = new Set<string>();
-  for (const { name } of config.streams) {
-    if (seen.has(name)) problems.push(`streams: two streams have the name ${name}`);
-    seen.add(name);
+  for (const name of twice(config.streams)) problems.push(`streams: two streams have the name ${name}`);
+  for (const { name: stream, targets = [] } of config.streams) {
+    for (const name of twice(targets)) problems.push(`streams: ${stream} has two targets with the name ${name}`);
   }
   return problems;
 }
@@ -194,6 +219,9 @@ export function loadConfig(input: ConfigInput): Config {
 
 /** Facts of the keys of one declared stream, for the reference page. */
 export const STREAM_KEYS: readonly ConfigKey[] = keysOf(streamSchema);
+
+/** Facts of the keys of one declared stream's target, for the reference page. */
+export const TARGET_KEYS: readonly ConfigKey[] = keysOf(targetSchema);
 
 /** Facts of the keys of one hook, for the reference page. */
 export const HOOK_KEYS: readonly ConfigKey[] = keysOf(hookSchema);

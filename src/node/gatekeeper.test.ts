@@ -4,6 +4,8 @@ import { Fault } from "#faults/fault.ts";
 import { eventually, hook, HooksUnderTest } from "#hooks/hooks-under-test.ts";
 import { answer, hang, HookReceiver } from "#hooks/receiver-under-test.ts";
 import type { Gatekeeper, PublishRequest, PublishSink } from "#media/publish.ts";
+import type { Router } from "#router/index.ts";
+import type { BroadcastSettings } from "#router/ports.ts";
 import { loadConfig } from "./config.ts";
 import { makeGatekeeper, makePullGate } from "./gatekeeper.ts";
 
@@ -84,6 +86,44 @@ describe("an encoder with a key", () => {
     await platform.publish("quick");
     allow();
     expect(await admission).toBe("LIMIT_REACHED");
+  });
+});
+
+describe("the gate is told of a stream", () => {
+  /** The gate, and what it is told when sessions are opened. */
+  function toldBy({ router }: ApiUnderTest): {
+    told: BroadcastSettings[];
+    router: Pick<Router, "onAir" | "openSession">;
+  } {
+    const told: BroadcastSettings[] = [];
+    const openSession: Router["openSession"] = (settings, request) => {
+      told.push(settings);
+      return router.openSession(settings, request);
+    };
+    return { told, router: { onAir: () => router.onAir(), openSession } };
+  }
+
+  test("what viewers see while nobody delivers: the configuration's file, and the stream's own words", async () => {
+    const { platform } = await door();
+    const own = { continuity: "end", slateAfterMs: 500, slateWords: "Pause", alwaysOn: true } as const;
+    const key = await platform.add({ name: "main", title: "Cup final", settings: own });
+    const config = loadConfig({ flags: ["--slate-file", "/srv/pause.png"], environment: {} });
+    const { told, router } = toldBy(platform);
+    const hooks = { decides: false, decide: () => Promise.resolve() };
+    await makeGatekeeper({ ...platform, config, hooks, router }).admit(of(key));
+    const expected = { ...own, stream: "main", title: "Cup final", slateFile: "/srv/pause.png" };
+    expect(told).toEqual([expect.objectContaining(expected)]);
+  });
+
+  test("the same when it is pulled", async () => {
+    const { platform } = await door();
+    await platform.add({ name: "film", title: "Film night", settings: { slateAfterMs: 400 } });
+    const config = loadConfig({ flags: [], environment: {} });
+    const { told, router } = toldBy(platform);
+    makePullGate({ ...platform, config, router }).admit("film", { address: "live.example.org", place: "rtmp://x" });
+    const { slateWords, continuity } = platform.catalogue.defaults;
+    const expected = { slateAfterMs: 400, slateWords, continuity, slateFile: undefined, alwaysOn: false };
+    expect(told).toEqual([expect.objectContaining({ ...expected, stream: "film", title: "Film night" })]);
   });
 });
 

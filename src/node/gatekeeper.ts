@@ -16,8 +16,11 @@ function askedOf(stream: string, request: PublishRequest): PublishRequestedEvent
   return encoder === undefined ? asked : { ...asked, encoder };
 }
 
+/** What of the gate lets encoders in. */
+type Gate = Pick<Router, "onAir" | "openSession">;
+
 /** @throws Fault `LIMIT_REACHED` when the stream would be one too many on air. */
-function checkRoom(config: Config, router: Router, stream: string, address: string): void {
+function checkRoom(config: Config, router: Gate, stream: string, address: string): void {
   const { publishers } = config.limits;
   const onAir = router.onAir();
   if (onAir.length < publishers || onAir.includes(stream)) return;
@@ -27,8 +30,8 @@ function checkRoom(config: Config, router: Router, stream: string, address: stri
   });
 }
 
-/** What the gate is told of a stream when one of its sessions opens. */
-function broadcastOf(
+/** What the gate is told of a stream when one of its sessions opens, or it is on air without one. */
+export function broadcastOf(
   config: Config,
   { stream, title, settings }: Pick<Admission, "stream" | "title" | "settings">,
 ): BroadcastSettings {
@@ -47,7 +50,7 @@ export function makeGatekeeper(options: {
   readonly config: Config;
   readonly catalogue: Catalogue;
   readonly hooks: Pick<Hooks, "decides" | "decide">;
-  readonly router: Router;
+  readonly router: Gate;
 }): Gatekeeper {
   const { config, catalogue, hooks, router } = options;
   const admissionOf = (request: PublishRequest): Admission => {
@@ -74,7 +77,7 @@ export function makeGatekeeper(options: {
 export function makePullGate(options: {
   readonly config: Config;
   readonly catalogue: Catalogue;
-  readonly router: Router;
+  readonly router: Gate;
 }): PullGate {
   const { config, catalogue, router } = options;
   return {

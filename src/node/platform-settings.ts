@@ -21,7 +21,8 @@ export function declaredStreams(config: Config): DeclaredStream[] {
     const { continuity, slateAfterMs, slateWords, alwaysOn } = stream;
     const lengths = { latency, segmentSeconds, partMs, graceSeconds, ladder };
     const continuous = { whenBusy, switchBack, continuity, slateAfterMs, slateWords, alwaysOn };
-    return { name, key, title, settings: settingsOf({ ...lengths, ...continuous }) };
+    const { targets = [] } = stream;
+    return { name, key, title, settings: settingsOf({ ...lengths, ...continuous }), targets };
   });
 }
 

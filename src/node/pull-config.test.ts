@@ -18,6 +18,7 @@ function load(yaml: string): Config {
 test("streams may be pulled: from URLs, or from files that loop", () => {
   const config = load(`
 pullPrivate: true
+pullInsecure: true
 streams:
   - { name: main, key: 0123456789abcdef }
   - { name: stage, key: fedcba9876543210, pull: "rtmp://u:pw@host.example/live/key", pullLoop: true }
@@ -25,12 +26,12 @@ streams:
 `);
   const url = "rtmp://u:pw@host.example/live/key";
   const stage = { kind: "url", protocol: "rtmp", host: "host.example", portText: "", url } as const;
-  expect(config.pullPrivate).toBe(true);
+  expect([config.pullPrivate, config.pullInsecure]).toEqual([true, true]);
   expect(pulledStreams(config)).toEqual([
     { stream: "stage", source: stage, loop: false },
     { stream: "film", source: { kind: "file", path: "/srv/film.mp4" }, loop: true },
   ]);
-  expect(load("").pullPrivate).toBe(false);
+  expect([load("").pullPrivate, load("").pullInsecure]).toEqual([false, false]);
 });
 
 test("a source that cannot be pulled is told without its secrets", () => {
@@ -42,7 +43,7 @@ test("a source that cannot be pulled is told without its secrets", () => {
     const problems = error instanceof ConfigFault ? error.problems.join() : String(error);
     expect(problems).toContain("streams[0].pull");
     expect(problems).toContain(
-      "rtmp://…, rtmps://…, http://…, https://…, rtsp://…, srt://host:port or the path of a file",
+      "rtmp://…, rtmps://…, http://…, https://…, rtsp://…, rtsps://…, srt://host:port or the path of a file",
     );
     expect(problems).not.toContain("secret-word");
   }

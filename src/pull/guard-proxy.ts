@@ -1,155 +1,206 @@
 /**
- * The only way out for demuxers that read over HTTP and TLS: a forward proxy on loopback (RFC 9110 §7.6 for `http`, `CONNECT` §9.3.6 for the rest)
- * that resolves each host once, checks all its addresses and connects to the one it checked. So every playlist, segment, key and redirect
- * passes the same rule, whatever a hostile playlist names.
+ * The only way out for demuxers that read from the web: a forward proxy on loopback (RFC 9110 §7.6) that resolves each host once, checks all its
+ * addresses and connects to the one it checked. So every playlist, segment, key and redirect passes the same rule, whatever a hostile
+ * playlist names. TLS is spoken here, with certificates that are checked; demuxers know `http://` only ({@link SecurePlaces}).
  */
-import { connect, createServer, type Server, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { Fault } from "#faults/fault.ts";
-import type { Clock } from "#time/clock.ts";
-import { type AddressRule, reach } from "./reach.ts";
+import { connectTo, joined, type WayOut } from "./connection.ts";
+import { LocalListener } from "./local-listener.ts";
+import {
+  type AnswerHead,
+  answerHeadOf,
+  bodyOf,
+  headerOf,
+  headText,
+  isPlaylist,
+  PLAYLIST_BYTES_MAX,
+  SecurePlaces,
+} from "./plain-answer.ts";
 
-/** Connections through the proxy at the same time. */
-export const PROXY_CONNECTIONS_MAX = 512;
-/** Longest head of a request, bytes. */
+/** Connections of one source at the same time. */
+export const PROXY_CONNECTIONS_MAX = 32;
+/** Longest head of a request or an answer, bytes. */
 export const PROXY_HEAD_BYTES_MAX = 16_384;
-/** Silence after which a connection is ended, milliseconds. */
-const IDLE_MS_MAX = 30_000;
-
-/** What the proxy needs. */
-export interface GuardProxyOptions {
-  readonly permits: AddressRule;
-  readonly clock: Clock;
-  /** Called with each refusal and failure to connect. */
-  readonly refused: (fault: Fault) => void;
-}
 
 /** A running proxy. */
 export interface GuardProxy {
   /** `http://127.0.0.1:port`. */
   readonly url: string;
+  /** A URL as demuxers get it. */
+  plain(url: string): string;
   close(): Promise<void>;
 }
 
-interface Destination {
+/** What a demuxer asks for. */
+interface Request {
   readonly host: string;
   readonly port: number;
-  /** What the server is sent first. */
-  readonly head: string;
-  readonly isTunnel: boolean;
+  readonly method: string;
+  readonly path: string;
+  /** Header lines, without those that concern the connection. */
+  readonly headers: readonly string[];
 }
 
-const HEAD = /^([A-Z]{1,10}) (\S{1,8000}) HTTP\/1\.[01]\r\n/;
+const REQUEST_LINE = /^(GET|HEAD) (http:\/\/\S{1,8000}) HTTP\/1\.[01]\r\n/;
+/** Headers that do not hold for a playlist that was written anew. */
+const LENGTHS: ReadonlySet<string> = new Set([
+  "content-length",
+  "transfer-encoding",
+  "content-range",
+  "content-encoding",
+]);
+const HOP_BY_HOP = /^(host|connection|keep-alive|accept-encoding|proxy-[^:]*):/i;
 
-/** Reads a request's head; `undefined` when it is none that a proxy takes. */
-export function destinationOf(head: string): Destination | undefined {
-  const found = HEAD.exec(head);
-  const [line, method, target] = found ?? [];
-  if (line === undefined || method === undefined || target === undefined) return undefined;
-  const isTunnel = method === "CONNECT";
-  const text = isTunnel ? `tcp://${target}` : target;
-  if (!URL.canParse(text) || (!isTunnel && !text.startsWith("http://"))) return undefined;
-  const { hostname, port, pathname, search } = new URL(text);
+/** Reads a request's head with its last empty line; `undefined` when it is none that a proxy takes. */
+export function requestOf(head: string): Request | undefined {
+  const [line, method, target] = REQUEST_LINE.exec(head) ?? [];
+  if (line === undefined || method === undefined || target === undefined || !URL.canParse(target)) return undefined;
+  const { hostname, port, pathname, search } = new URL(target);
   const host = hostname.replace(/^\[|\]$/g, "");
-  if (host === "" || (isTunnel && port === "")) return undefined;
-  const rest = head.slice(line.length).replace(/^proxy-[^\r\n]*\r\n/gim, "");
-  const sent = isTunnel ? "" : `${method} ${pathname}${search} HTTP/1.1\r\n${rest}`;
-  return { host, port: port === "" ? 80 : Number(port), head: sent, isTunnel };
+  if (host === "") return undefined;
+  const headers = head
+    .slice(line.length)
+    .split("\r\n")
+    .filter((header) => header !== "" && !HOP_BY_HOP.test(header));
+  return { host, port: port === "" ? 80 : Number(port), method, path: `${pathname}${search}`, headers };
 }
 
 function answer(socket: Socket, status: string): void {
   socket.end(`HTTP/1.1 ${status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`);
 }
 
-function joined(a: Socket, b: Socket): void {
-  a.pipe(b);
-  b.pipe(a);
-  a.once("close", () => b.destroy());
-  b.once("close", () => a.destroy());
+/** A head and the bytes that came with it. */
+interface Received {
+  readonly head: string;
+  readonly rest: Uint8Array;
+}
+
+/** Reads up to the end of a head; the socket is paused then. `undefined` when it is too long, or the socket is closed before. */
+function receiveHead(socket: Socket): Promise<Received | undefined> {
+  const { promise, resolve } = Promise.withResolvers<Received | undefined>();
+  let bytes = Buffer.alloc(0);
+  const done = (received: Received | undefined): void => {
+    socket.off("data", onData);
+    socket.off("close", onClose);
+    socket.pause();
+    resolve(received);
+  };
+  const onClose = (): void => done(undefined);
+  const onData = (chunk: Uint8Array): void => {
+    bytes = Buffer.concat([bytes, chunk]);
+    const end = bytes.indexOf("\r\n\r\n");
+    if (end > PROXY_HEAD_BYTES_MAX || (end < 0 && bytes.byteLength > PROXY_HEAD_BYTES_MAX)) done(undefined);
+    else if (end >= 0) done({ head: bytes.toString("latin1", 0, end + 2), rest: bytes.subarray(end + 4) });
+  };
+  socket.on("data", onData);
+  socket.once("close", onClose);
+  return promise;
+}
+
+/** Reads a whole body; `undefined` when it is too long or broken. */
+function receiveBody(socket: Socket, head: AnswerHead, rest: Uint8Array): Promise<Uint8Array | undefined> {
+  const { promise, resolve } = Promise.withResolvers<Uint8Array | undefined>();
+  let bytes = Buffer.from(rest);
+  const look = (ended: boolean): void => {
+    const body = bodyOf(head, bytes, ended);
+    if (body !== undefined || ended || bytes.byteLength > PLAYLIST_BYTES_MAX) resolve(body);
+  };
+  socket.on("data", (chunk: Uint8Array) => {
+    bytes = Buffer.concat([bytes, chunk]);
+    look(false);
+  });
+  socket.once("end", () => look(true));
+  socket.once("close", () => look(true));
+  look(false);
+  socket.resume();
+  return promise;
 }
 
 class RunningProxy implements GuardProxy {
-  readonly #options: GuardProxyOptions;
-  readonly #server: Server;
-  readonly #sockets = new Set<Socket>();
-  #port = 0;
+  readonly #way: WayOut;
+  readonly #refused: (fault: Fault) => void;
+  readonly #places = new SecurePlaces();
+  readonly #listener: LocalListener;
 
-  constructor(options: GuardProxyOptions) {
-    this.#options = options;
-    this.#server = createServer((socket) => this.#enter(socket));
-    this.#server.maxConnections = PROXY_CONNECTIONS_MAX;
+  constructor(way: WayOut, refused: (fault: Fault) => void) {
+    this.#way = way;
+    this.#refused = refused;
+    this.#listener = new LocalListener((socket) => void this.#enter(socket), PROXY_CONNECTIONS_MAX);
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.#port}`;
+    return `http://127.0.0.1:${this.#listener.port}`;
+  }
+
+  plain(url: string): string {
+    return this.#places.plain(url);
   }
 
   async listen(): Promise<this> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#server.once("error", reject);
-    this.#server.listen(0, "127.0.0.1", () => resolve());
-    await promise;
-    const address = this.#server.address();
-    this.#port = typeof address === "object" && address !== null ? address.port : 0;
+    await this.#listener.listen();
     return this;
   }
 
-  async close(): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#server.close(() => resolve());
-    for (const socket of this.#sockets) socket.destroy();
-    await promise;
+  close(): Promise<void> {
+    return this.#listener.close();
   }
 
-  #hold(socket: Socket): void {
-    this.#sockets.add(socket);
-    socket.setTimeout(IDLE_MS_MAX, () => socket.destroy());
-    socket.on("error", () => undefined);
-    socket.once("close", () => this.#sockets.delete(socket));
-  }
-
-  #enter(socket: Socket): void {
-    this.#hold(socket);
-    let head = "";
-    const onData = (chunk: Uint8Array): void => {
-      head += new TextDecoder("latin1").decode(chunk);
-      const end = head.indexOf("\r\n\r\n");
-      if (end < 0 && head.length <= PROXY_HEAD_BYTES_MAX) return;
-      socket.off("data", onData);
-      socket.pause();
-      const destination = end < 0 || end > PROXY_HEAD_BYTES_MAX ? undefined : destinationOf(head);
-      if (destination === undefined) answer(socket, "400 Bad Request");
-      else void this.#join(socket, destination);
-    };
-    socket.on("data", onData);
-  }
-
-  async #join(socket: Socket, destination: Destination): Promise<void> {
-    const { permits, clock, refused } = this.#options;
-    const { host, port } = destination;
+  async #enter(socket: Socket): Promise<void> {
+    const received = await receiveHead(socket);
+    const request = received === undefined ? undefined : requestOf(received.head);
+    if (request === undefined) {
+      answer(socket, "400 Bad Request");
+      return;
+    }
     try {
-      const address = await reach(host, permits, clock);
-      if (socket.destroyed) return;
-      const server = connect({ host: address, port });
-      this.#hold(server);
-      const { promise, resolve, reject } = Promise.withResolvers<void>();
-      server.once("connect", resolve);
-      server.once("error", (cause) =>
-        reject(new Fault("PULL_FAILED", `${host}:${port} cannot be reached: ${cause.message}`, { peer: host, cause })),
-      );
-      server.once("close", () => reject(new Fault("PULL_FAILED", `${host}:${port} closed the connection`)));
-      await promise;
-      if (destination.isTunnel) socket.write("HTTP/1.1 200 Connection established\r\n\r\n");
-      else server.write(destination.head, "latin1");
-      joined(socket, server);
+      await this.#pass(socket, request);
     } catch (error) {
-      const fault = error instanceof Fault ? error : new Fault("PULL_FAILED", `${host}: ${String(error)}`);
-      refused(fault);
+      const fault = error instanceof Fault ? error : new Fault("PULL_FAILED", `${request.host}: ${String(error)}`);
+      // Whoever has hung up is told nothing.
+      if (socket.destroyed) return;
+      this.#refused(fault);
       answer(socket, fault.code === "PULL_REFUSED" ? "403 Forbidden" : "502 Bad Gateway");
     }
   }
+
+  async #pass(socket: Socket, request: Request): Promise<void> {
+    const { host, port, method, path, headers } = request;
+    const secure = this.#places.has(host, port);
+    const server = await connectTo({ host, port, secure }, this.#way, (outer) => {
+      this.#listener.hold(outer);
+      socket.once("close", () => outer.destroy());
+    });
+    const named = host.includes(":") ? `[${host}]` : host;
+    const isUsual = port === (secure ? 443 : 80);
+    const lines = [`Host: ${isUsual ? named : `${named}:${port}`}`, "Accept-Encoding: identity", "Connection: close"];
+    server.write([`${method} ${path} HTTP/1.1`, ...headers, ...lines, "", ""].join("\r\n"), "latin1");
+    const received = await receiveHead(server);
+    const head = received === undefined ? undefined : answerHeadOf(received.head);
+    if (received === undefined || head === undefined) {
+      throw new Fault("PULL_FAILED", `${host}:${port} gave no answer that is one of HTTP`, { peer: host });
+    }
+    if (method === "HEAD" || !isPlaylist(head, path)) {
+      socket.write(headText(head, this.#places), "latin1");
+      socket.write(received.rest);
+      joined(socket, server);
+      return;
+    }
+    const body = await receiveBody(server, head, received.rest);
+    server.destroy();
+    if (body === undefined || /^(?!identity$)./i.test(headerOf(head, "content-encoding"))) {
+      throw new Fault("PULL_FAILED", `${host}:${port} sent a playlist that is compressed, broken or too long`, {
+        peer: host,
+      });
+    }
+    const text = Buffer.from(this.#places.playlist(new TextDecoder().decode(body), secure));
+    const others = head.headers.filter(([name]) => !LENGTHS.has(name));
+    const sized = { status: 200, headers: [...others, ["content-length", String(text.byteLength)] as const] };
+    socket.end(Buffer.concat([Buffer.from(headText(sized, this.#places), "latin1"), text]));
+  }
 }
 
-/** Opens the proxy on a free port of loopback. */
-export function startGuardProxy(options: GuardProxyOptions): Promise<GuardProxy> {
-  return new RunningProxy(options).listen();
+/** Opens the proxy of one source on a free port of loopback. `refused` is called with each refusal and failure to connect. */
+export function startGuardProxy(way: WayOut, refused: (fault: Fault) => void): Promise<GuardProxy> {
+  return new RunningProxy(way, refused).listen();
 }

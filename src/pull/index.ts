@@ -4,7 +4,6 @@ import type { Observer } from "#observe/event.ts";
 import type { Metrics } from "#observe/metrics.ts";
 import type { Clock } from "#time/clock.ts";
 import { isPublicAddress } from "./address-rule.ts";
-import { type GuardProxy, startGuardProxy } from "./guard-proxy.ts";
 import type { PullGate } from "./ports.ts";
 import { Puller, type PullSpec, type PullStatus } from "./puller.ts";
 import type { AddressRule } from "./reach.ts";
@@ -18,6 +17,10 @@ export interface PullOptions {
   readonly metrics: Metrics;
   /** Sources inside the operator's own network are allowed. Default false. */
   readonly allowPrivate?: boolean;
+  /** Any certificate of a source is taken. Default false. */
+  readonly insecure?: boolean;
+  /** Certificate authorities in PEM, in place of those that this machine knows. */
+  readonly ca?: string;
   /** Which addresses may be reached, in place of the public ones. */
   readonly permits?: AddressRule;
   /** 0 to 1, for the pauses between attempts. */
@@ -35,27 +38,28 @@ export interface Pull extends Role {
 class RunningPull implements Pull {
   readonly closed: Promise<Error | null>;
   readonly #pullers: ReadonlyMap<string, Puller>;
-  readonly #proxy: GuardProxy | undefined;
   readonly #removeGauge: () => void;
   readonly #resolveClosed: (error: Error | null) => void;
   #closing: Promise<void> | undefined;
 
-  constructor(options: PullOptions, permits: AddressRule, proxy: GuardProxy | undefined) {
+  constructor(options: PullOptions) {
     const { sources, gate, clock, observer, metrics, allowPrivate = false, random = Math.random } = options;
+    const permits = options.permits ?? (allowPrivate ? () => true : isPublicAddress);
+    const trust = { ca: options.ca, insecure: options.insecure ?? false };
     const { promise, resolve } = Promise.withResolvers<Error | null>();
     this.closed = promise;
     this.#resolveClosed = resolve;
-    this.#proxy = proxy;
     const attempts = metrics.counter("grandstand_pull_attempts_total", "Attempts to read a pull source.");
     const failures = metrics.counter("grandstand_pull_failures_total", "Attempts that failed, at once or later.");
     const around = {
       gate,
       clock,
       observer,
-      permits,
+      way: { permits, trust, clock },
       allowPrivate,
       random,
-      proxyUrl: proxy?.url ?? "",
+      refused: ({ code, message, hint }: Fault) =>
+        observer.event("warn", "pull.connection.refused", { code, hint }, message),
       attempted: () => attempts.add(),
       failed: () => failures.add(),
     };
@@ -79,18 +83,12 @@ class RunningPull implements Pull {
 
   async #close(): Promise<void> {
     await Promise.all([...this.#pullers.values()].map((puller) => puller.close()));
-    await this.#proxy?.close();
     this.#removeGauge();
     this.#resolveClosed(null);
   }
 }
 
 /** Starts to pull every source; each is tried again and again by itself, whatever becomes of it. */
-export async function startPull(options: PullOptions): Promise<Pull> {
-  const { sources, clock, observer, allowPrivate = false } = options;
-  const permits = options.permits ?? (allowPrivate ? () => true : isPublicAddress);
-  const refused = ({ code, message, hint }: Fault): void =>
-    observer.event("warn", "pull.connection.refused", { code, hint }, message);
-  const proxy = sources.length === 0 ? undefined : await startGuardProxy({ permits, clock, refused });
-  return new RunningPull(options, permits, proxy);
+export function startPull(options: PullOptions): Promise<Pull> {
+  return Promise.try(() => new RunningPull(options));
 }

@@ -6,11 +6,15 @@ import type { DemuxSettings } from "./demux-settings.ts";
 import { openingOf } from "./opening.ts";
 import { withoutSecrets } from "./without-secrets.ts";
 
-function opening(text: string, allowPrivate = false): Promise<DemuxSettings> {
+/** What the reader of a source is told. */
+async function opening(text: string, allowPrivate = false): Promise<DemuxSettings> {
   const source = parsePullSource(text);
   if (source === undefined) throw new Error(`no source: ${text}`);
   const permits = allowPrivate ? () => true : isPublicAddress;
-  return openingOf({ source, loop: true, permits, allowPrivate, clock: systemClock });
+  const way = { permits, trust: { insecure: false }, clock: systemClock };
+  const opened = await openingOf({ source, loop: true, way, allowPrivate, refused: () => undefined });
+  await opened.close();
+  return opened.settings;
 }
 
 describe("a source inside this network", () => {
@@ -32,8 +36,13 @@ describe("a source inside this network", () => {
   });
 
   test("is opened when the operator allows it; RTSP only then", async () => {
-    await expect(opening("rtsp://8.8.8.8/cam")).rejects.toMatchObject({ code: "PULL_REFUSED" });
-    expect((await opening("rtsp://10.0.0.9/cam", true)).options["rtsp_transport"]).toBe("tcp");
+    for (const scheme of ["rtsp", "rtsps"]) {
+      await expect(opening(`${scheme}://8.8.8.8/cam`)).rejects.toMatchObject({ code: "PULL_REFUSED" });
+    }
+    expect((await opening("rtsp://10.0.0.9/cam", true)).options).toMatchObject({
+      rtsp_transport: "udp+tcp",
+      rtsp_flags: "prefer_tcp",
+    });
     expect((await opening("http://127.0.0.1/a.m3u8", true)).input).toBe("http://127.0.0.1/a.m3u8");
   });
 });
@@ -47,6 +56,16 @@ describe("how sources are opened", () => {
     expect((await opening("srt://[2606:4700::1]:9000?streamid=a b".replace(" ", "%20"))).input).toBe(
       "srt://[2606:4700::1]:9000?streamid=a%20b&mode=caller",
     );
+  });
+
+  test("over TLS by what this process speaks it with: no library does", async () => {
+    const web = await opening("https://u:p@localhost/live/a.m3u8?t=1", true);
+    expect(web.input).toBe("http://u:p@localhost:443/live/a.m3u8?t=1");
+    const rtmp = await opening("rtmps://u:p@localhost:1999/live/key?t=1", true);
+    expect(rtmp.input).toMatch(/^rtmp:\/\/u:p@127\.0\.0\.1:\d+\/live\/key\?t=1$/);
+    expect(rtmp.options["rtmp_tcurl"]).toBe("rtmps://localhost:1999/live");
+    expect((await opening("rtsps://u:p@[::1]/cam", true)).input).toMatch(/^rtsp:\/\/u:p@127\.0\.0\.1:\d+\/cam$/);
+    for (const { protocols } of [web, rtmp]) expect(protocols).not.toContain("tls");
   });
 
   test("files by nothing but files, and without playlists; the web without files", async () => {

@@ -21,8 +21,8 @@ export const STALL_MS_MAX = 10_000;
 export interface PullProcessOptions {
   readonly settings: DemuxSettings;
   readonly clock: Clock;
-  /** The proxy that everything over HTTP and TLS goes through. */
-  readonly proxyUrl: string;
+  /** The proxy that everything from the web goes through, where the source is there. */
+  readonly proxyUrl: string | undefined;
 }
 
 /**
@@ -39,7 +39,7 @@ export class PullProcess {
   constructor({ settings, clock, proxyUrl }: PullProcessOptions) {
     this.#clock = clock;
     // It needs nothing of our environment, and our secrets may be in it.
-    const env = { http_proxy: proxyUrl };
+    const env = proxyUrl === undefined ? {} : { http_proxy: proxyUrl };
     const { promise, resolve } = Promise.withResolvers<string>();
     this.#exited = promise;
     this.#child = spawn(process.execPath, [fileURLToPath(new URL(ENTRY, import.meta.url))], {

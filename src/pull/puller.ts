@@ -14,10 +14,10 @@ import { pullPlace, type PullSource } from "#media/pull-source.ts";
 import type { TrackConfig } from "#media/track.ts";
 import type { Observer } from "#observe/event.ts";
 import type { Clock } from "#time/clock.ts";
-import { openingOf } from "./opening.ts";
+import type { WayOut } from "./connection.ts";
+import { type Opening, openingOf } from "./opening.ts";
 import type { PullGate } from "./ports.ts";
 import { PullProcess } from "./pull-process.ts";
-import type { AddressRule } from "./reach.ts";
 import { retryDelayMs } from "./retry-delay.ts";
 
 /** So long on air that the next failure counts as the first, milliseconds. */
@@ -43,8 +43,16 @@ export interface PullStatus {
   readonly sinceMs: number;
   /** Failures one after another. */
   readonly failures: number;
-  /** The last failure; `null` before the first one. */
-  readonly lastProblem: { readonly code: string; readonly message: string; readonly hint: string | null } | null;
+  /** When it is tried again, milliseconds since the Unix epoch; `null` when it is not waiting. */
+  readonly nextTryMs: number | null;
+  /** The last failure, also when it has been overcome; `null` before the first one. */
+  readonly lastProblem: {
+    readonly code: string;
+    readonly message: string;
+    readonly hint: string | null;
+    /** Milliseconds since the Unix epoch. */
+    readonly atMs: number;
+  } | null;
 }
 
 /** What a {@link Puller} needs. */
@@ -53,12 +61,13 @@ export interface PullerOptions {
   readonly gate: PullGate;
   readonly clock: Clock;
   readonly observer: Observer;
-  readonly proxyUrl: string;
-  readonly permits: AddressRule;
+  readonly way: WayOut;
   readonly allowPrivate: boolean;
   /** 0 to 1, for the pauses between attempts. */
   readonly random: () => number;
   readonly attempted: () => void;
+  /** Called with each connection that is refused or fails. */
+  readonly refused: (fault: Fault) => void;
   readonly failed: () => void;
 }
 
@@ -94,7 +103,8 @@ export class Puller {
   #state: PullStatus["state"] = "connecting";
   #sinceMs: number;
   #failures = 0;
-  #problem: Fault | undefined;
+  #problem: { readonly fault: Fault; readonly atMs: number } | undefined;
+  #nextTryMs: number | undefined;
 
   constructor(options: PullerOptions) {
     this.#options = options;
@@ -104,14 +114,15 @@ export class Puller {
   }
 
   get status(): PullStatus {
-    const problem = this.#problem;
+    const { fault, atMs = 0 } = this.#problem ?? {};
     return {
       state: this.#state,
       place: this.#place,
       sinceMs: this.#sinceMs,
       failures: this.#failures,
+      nextTryMs: this.#nextTryMs ?? null,
       lastProblem:
-        problem === undefined ? null : { code: problem.code, message: problem.message, hint: problem.hint ?? null },
+        fault === undefined ? null : { code: fault.code, message: fault.message, hint: fault.hint ?? null, atMs },
     };
   }
 
@@ -129,6 +140,7 @@ export class Puller {
 
   #enter(state: PullStatus["state"]): void {
     this.#state = state;
+    this.#nextTryMs = undefined;
     this.#sinceMs = this.#options.clock.wallMs();
   }
 
@@ -146,9 +158,10 @@ export class Puller {
         return;
       }
       this.#failures = clock.nowMs() - startMs >= STEADY_MS ? 1 : this.#failures + 1;
-      this.#problem = fault;
+      this.#problem = { fault, atMs: clock.wallMs() };
       const delayMs = Math.round(retryDelayMs(this.#failures, random()));
       this.#enter("waiting");
+      this.#nextTryMs = clock.wallMs() + delayMs;
       this.#tell(fault, delayMs);
       // Aborted: the pull closes.
       await clock.sleep(delayMs, signal).catch(() => undefined);
@@ -166,12 +179,18 @@ export class Puller {
 
   /** Pulls once. Gives why it ended, or nothing at the end of a file. */
   async #attempt(): Promise<Fault | undefined> {
-    const { clock, spec, proxyUrl, attempted } = this.#options;
+    const { clock, spec, attempted } = this.#options;
     attempted();
+    let opening: Opening | undefined;
+    let untrusted: Fault | undefined;
+    const refused = (fault: Fault): void => {
+      if (fault.code === "PULL_UNTRUSTED") untrusted = fault;
+      this.#options.refused(fault);
+    };
     try {
-      const settings = await openingOf({ ...this.#options, ...spec });
+      opening = await openingOf({ ...this.#options, ...spec, refused });
       if (this.#stop.signal.aborted) return undefined;
-      this.#process = new PullProcess({ settings, clock, proxyUrl });
+      this.#process = new PullProcess({ ...opening, clock });
       await this.#read(this.#process);
       if (spec.source.kind === "file") {
         this.#end("finished");
@@ -179,12 +198,14 @@ export class Puller {
       }
       throw new Fault("PULL_FAILED", `${this.#place} ended its stream`, { peer: this.#place });
     } catch (error) {
-      if (error instanceof Fault) return error;
+      // The reader only sees a connection that breaks.
+      if (error instanceof Fault) return (this.#sink === undefined ? untrusted : undefined) ?? error;
       return new Fault("INTERNAL", `a bug ended the pull of ${this.#place}`, { cause: error });
     } finally {
       this.#end("lost");
       await this.#process?.stop();
       this.#process = undefined;
+      await opening?.close();
     }
   }
 

@@ -12,20 +12,24 @@ export const PICTURES = 50;
 const TICKS = 3600;
 const SOUNDS = 100;
 const SAMPLES = 960;
-/** Of x264. */
-const AVC_RECORD = Uint8Array.fromHex(
+/** Parameters of {@link videoTrack}, of x264. */
+export const AVC_RECORD: Uint8Array<ArrayBuffer> = Uint8Array.fromHex(
   "0164002affe1001d6764002aacb403c8113c4498735010101400000fa40003a9803c60ca8001000468ee0fcbfdf8f800",
 );
 const PICTURE_BYTES_MIN = 40;
 const SEGMENT_MICROS = 2_000_000;
 
 /** A picture's track. */
-export function videoTrack(id: number, name: string, options: { codec?: VideoCodec; width?: number } = {}): Track {
-  const { codec = "avc", width = 640 } = options;
+export function videoTrack(
+  id: number,
+  name: string,
+  options: { codec?: VideoCodec; width?: number; record?: Uint8Array } = {},
+): Track {
+  const { codec = "avc", width = 640, record = AVC_RECORD } = options;
   const config = {
     kind: "video",
     codec,
-    record: AVC_RECORD,
+    record,
     width,
     height: 360,
     pixelAspect: { num: 1, den: 1 },

@@ -4,6 +4,7 @@ import type { RawFrame } from "#media/frame.ts";
 import type { EncoderMetadata } from "#media/publish.ts";
 import type { TrackConfig } from "#media/track.ts";
 import { RtmpConnection } from "#protocols/rtmp/connection.ts";
+import type { MediaEvent } from "#protocols/rtmp/media-event.ts";
 import { systemClock } from "#time/system-clock.ts";
 
 const DEADLINE_MS = 20_000;
@@ -14,6 +15,8 @@ export interface Publication {
   readonly configs: TrackConfig[];
   readonly frames: RawFrame[];
   readonly metadata: EncoderMetadata[];
+  /** All of it, in order. */
+  readonly media: MediaEvent[];
   finished: boolean;
 }
 
@@ -73,12 +76,13 @@ export async function startReceiver(): Promise<ReceiverUnderTest> {
             connection.refuse(refusal);
             return;
           }
-          current = { path, configs: [], frames: [], metadata: [], finished: false };
+          current = { path, configs: [], frames: [], metadata: [], media: [], finished: false };
           publications.push(current);
           connection.accept();
           happened();
         },
         media: (event) => {
+          current?.media.push(event);
           if (event.kind === "config") current?.configs.push(event.config);
           else if (event.kind === "frame") current?.frames.push(event.frame);
           else if (event.kind === "metadata") current?.metadata.push(event.values);

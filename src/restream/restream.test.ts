@@ -1,16 +1,28 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { Fault } from "#faults/fault.ts";
 import type { LiveBroadcast } from "#link/live-broadcast.ts";
-import type { RawFrame } from "#media/frame.ts";
+import { FrameFlag, type RawFrame } from "#media/frame.ts";
 import type { Track } from "#media/track.ts";
 import { RecordingObserver } from "#observe/event.ts";
 import { Metrics } from "#observe/metrics.ts";
 import { systemClock } from "#time/system-clock.ts";
-import { audioTrack, DirectoryUnderTest, PICTURES, publishSegments, videoTrack } from "./broadcast-under-test.ts";
+import {
+  audioTrack,
+  AVC_RECORD,
+  DirectoryUnderTest,
+  PICTURES,
+  publishSegments,
+  segmentRecords,
+  videoTrack,
+} from "./broadcast-under-test.ts";
 import { type Restream, startRestream } from "./index.ts";
 import type { RestreamTarget, TargetDirectory, TargetStatus } from "./ports.ts";
 import { type ReceiverUnderTest, startReceiver } from "./receiver-under-test.ts";
 
+/** Of x264, for another picture than the source's. */
+const SLATE_RECORD = Uint8Array.fromHex(
+  "014d4015ffe10019674d4015eca0f047f580880000030008000003019078b16cb001000568ebe3cb20",
+);
 const TRACKS: readonly Track[] = [videoTrack(0, "source"), audioTrack(1, "audio")];
 const KEY = "key-0123456789-abcdef";
 
@@ -185,6 +197,67 @@ describe("a target", () => {
     source.stop();
     expect(pictures(receiver, 1)[0]).toBe(0);
     expect(stage.status("a").reconnects).toBe(1);
+  }, 30_000);
+
+  test("gets each encode's parameters before its first keyframe, a slate's too, and times without a break", async () => {
+    const receiver = await receive();
+    const stage = await makeStage(targetAt(receiver));
+    const broadcast = stage.directory.start(TRACKS);
+    publishSegments(broadcast, TRACKS, [1, 2]);
+    await receiver.until("the first encode", () => pictures(receiver).length >= PICTURES);
+    const slate = [videoTrack(0, "source", { record: SLATE_RECORD }), audioTrack(1, "audio")];
+    for (const [segment, tracks] of [
+      [3, slate],
+      [4, slate],
+      [5, TRACKS],
+    ] as const) {
+      if (segment !== 4) broadcast.publish({ type: "tracks", tracks });
+      for (const record of segmentRecords(segment, tracks)) {
+        if (record.type === "cut") broadcast.publish({ ...record, discontinuity: segment !== 4 });
+        else if (record.type !== "frame") broadcast.publish(record);
+        else {
+          const { flags } = record.frame;
+          const made = (segment === 5 ? 0 : FrameFlag.SLATE) | (flags & FrameFlag.CUT ? FrameFlag.DISCONTINUITY : 0);
+          broadcast.publish({ type: "frame", frame: { ...record.frame, flags: flags | made } });
+        }
+      }
+    }
+    stage.directory.end(broadcast);
+    await receiver.until("the goodbye", () => receiver.publications[0]?.finished === true);
+    const video = (receiver.publications[0]?.media ?? []).filter((one) => {
+      return (
+        (one.kind === "config" && one.track.kind === "video") ||
+        (one.kind === "frame" && one.frame.track.kind === "video")
+      );
+    });
+    const told = video.flatMap((one, i) => (one.kind === "config" ? [{ config: one.config, next: video[i + 1] }] : []));
+    expect(told.map(({ config }) => config.record)).toEqual([AVC_RECORD, SLATE_RECORD, AVC_RECORD]);
+    expect(told.map(({ next }) => next?.kind === "frame" && next.frame.keyframe)).toEqual([true, true, true]);
+    const times = pictures(receiver);
+    expect(times).toEqual(times.map((_, i) => 40 * i));
+  }, 30_000);
+
+  test("sees no jump where the time of its connection passes 2^32 milliseconds", async () => {
+    const receiver = await receive();
+    const stage = await makeStage(targetAt(receiver));
+    const broadcast = stage.directory.start(TRACKS);
+    publishSegments(broadcast, TRACKS, [1, 2]);
+    await receiver.until("the beginning", () => pictures(receiver).length >= PICTURES);
+    // A segment lasts two seconds, and the first one began at 0: the first of these two passes the 2^32nd millisecond.
+    const passing = Math.floor(2 ** 32 / 2000) + 1;
+    publishSegments(broadcast, TRACKS, [passing, passing + 1]);
+    stage.directory.end(broadcast);
+    await receiver.until("the goodbye", () => receiver.publications[0]?.finished === true);
+    const frames = receiver.publications[0]?.frames ?? [];
+    for (const [kind, stepMs, count] of [
+      ["video", 40, 2 * PICTURES],
+      ["audio", 20, 200],
+    ] as const) {
+      const times = frames.filter(({ track }) => track.kind === kind).map(({ dts }) => dts);
+      const newest = times.slice(-count);
+      expect([Math.max(...newest) > 2 ** 31, Math.min(...newest) < 10_000]).toEqual([true, true]);
+      expect(newest.slice(1).filter((time, i) => (time - (newest[i] ?? 0) + 2 ** 32) % 2 ** 32 !== stepMs)).toEqual([]);
+    }
   }, 30_000);
 
   test("that refuses its key is told so without the key, and served once the key is right", async () => {

@@ -16,13 +16,14 @@ import type { EncoderMetadata, PublishRequest, PublishSink, SessionEnd } from "#
 import type { TrackConfig } from "#media/track.ts";
 import type { GateCheckpoint } from "#timeline/checkpoint.ts";
 import { Gate } from "#timeline/gate.ts";
+import { AirLog, type AirReason, type Airtime } from "./air-log.ts";
 import type { EncoderSession } from "./encoder-session.ts";
-import { type BroadcastHealth, broadcastHealth, KeyframeMeter } from "./health.ts";
+import { type BroadcastHealth, broadcastHealth, KeyframeMeter, sessionHealth } from "./health.ts";
 import { LifeEvents } from "./life-events.ts";
 import { type Air, Lineup, type Switch } from "./lineup.ts";
 import type { BroadcastSettings, RouterPorts } from "./ports.ts";
 import { SlatePlayer } from "./slate-player.ts";
-import { slateFormat } from "./slate-format.ts";
+import { idleFormat, slateFormat } from "./slate-format.ts";
 
 /** How often a subscriber is told that the broadcast lives, milliseconds. */
 const HEAD_EVERY_MS = 250;
@@ -60,6 +61,7 @@ export class Broadcast {
   readonly #keyframes = new KeyframeMeter();
   readonly #life: LifeEvents;
   readonly #lineup: Lineup;
+  readonly #airLog: AirLog;
   /** Since when the gate has been holding a picture. */
   #heldSinceMs: number | undefined;
   #graceEndsMs = Number.POSITIVE_INFINITY;
@@ -73,6 +75,11 @@ export class Broadcast {
   #begunMs = 0;
   /** When what viewers see while nobody delivers is due. */
   #restDueMs = Number.POSITIVE_INFINITY;
+  /** Why nobody is on air. */
+  #restWhy: AirReason = "started";
+  /** On air with its slate without any encoder, too. */
+  #isKept = false;
+  readonly #checkpoint: GateCheckpoint | undefined;
   #ended = false;
 
   constructor(options: BroadcastOptions) {
@@ -84,6 +91,8 @@ export class Broadcast {
     this.#life = new LifeEvents(settings.stream, (event) => options.events.happened(event));
     this.#meteredMs = ports.clock.nowMs();
     this.#arrivedMs = this.#meteredMs;
+    this.#airLog = new AirLog({ nowMs: this.#meteredMs, wallMs: ports.clock.wallMs() });
+    this.#checkpoint = this.#loadCheckpoint();
     this.#gate = new Gate({
       settings: {
         stream: settings.stream,
@@ -94,7 +103,7 @@ export class Broadcast {
       },
       fence: options.fence,
       timelineId: options.timelineId,
-      checkpoint: this.#loadCheckpoint(),
+      checkpoint: this.#checkpoint,
       ports: {
         started: (hello) => {
           this.live = new LiveBroadcast(hello);
@@ -136,6 +145,17 @@ export class Broadcast {
     return this.#sink(session);
   }
 
+  /** From now on it is on air also without an encoder, with its slate; or no longer. */
+  keep(isKept: boolean): void {
+    if (isKept === this.#isKept) return;
+    this.#isKept = isKept;
+    const nowMs = this.#ports.clock.nowMs();
+    if (isKept) {
+      this.#graceEndsMs = Number.POSITIVE_INFINITY;
+      if (this.#lineup.onAir === undefined && !this.#slate.plays) this.#restDueMs = nowMs;
+    } else this.#awaitEncoder(nowMs);
+  }
+
   /** Puts a session on air at its next keyframe. @throws Fault `SESSION_UNKNOWN`. */
   switchTo(id: number): void {
     this.#lineup.switchTo(id);
@@ -152,6 +172,7 @@ export class Broadcast {
     this.#prepareSlate(nowMs);
     this.#continue(nowMs);
     this.#updateState(nowMs);
+    if (this.#state === "live") this.#logEncoder();
     if (nowMs - this.#headMs >= HEAD_EVERY_MS) {
       this.#headMs = nowMs;
       const inputAgeMs = Math.max(0, Math.round(nowMs - this.#arrivedMs));
@@ -178,6 +199,7 @@ export class Broadcast {
       this.#tellFailure(error);
       this.live?.publish({ type: "end", why });
     }
+    this.#airLog.ended(why, nowMs);
     this.#lineup.close(fault ?? new Fault("CONNECTION_LOST", `the broadcast ended (${why})`));
     this.#ports.observer.event("info", "broadcast.ended", { stream: this.stream, why });
     this.#life.ended(why, this.#ports.clock.wallMs() - this.#gate.timeline.startedWallMs);
@@ -204,6 +226,11 @@ export class Broadcast {
     this.#awaitEncoder(nowMs);
   }
 
+  /** Who was on air when. */
+  get airtime(): Airtime {
+    return this.#airLog.airtime(this.#ports.clock.nowMs());
+  }
+
   /** How it is doing. */
   get health(): BroadcastHealth {
     const lineup = this.#lineup;
@@ -217,6 +244,7 @@ export class Broadcast {
       reconnects: lineup.reconnects,
       switches: lineup.switches,
       lags: this.live?.lags ?? 0,
+      airtime: this.airtime,
     });
   }
 
@@ -280,6 +308,7 @@ export class Broadcast {
         gate.closeSession(nowMs);
         const isGone = why === "finished" || why === "lost" || why === "refused";
         this.#restDueMs = isGone ? nowMs + this.#settings.slateAfterMs : nowMs;
+        this.#restWhy = why;
         this.#updateState(nowMs, why);
         this.#continue(nowMs);
       },
@@ -309,20 +338,24 @@ export class Broadcast {
     const text = "another encoder is on air";
     this.#ports.observer.event("warn", "stream.switched", { stream: this.stream, ...fields }, text);
     this.#life.switched(from.request, to.request, why);
+    this.#logEncoder();
     this.#events.changed();
   }
 
   /** With nobody connected a broadcast waits as long as the grace says; one that never began does not. */
   #awaitEncoder(nowMs: number): void {
-    if (this.#ended || this.#lineup.sessions.length > 0) return;
+    if (this.#ended || this.#isKept || this.#lineup.sessions.length > 0) return;
     if (this.#gate.started) this.#graceEndsMs = nowMs + this.#settings.graceSeconds * 1000;
     else this.end("stopped");
   }
 
   /** Has the slate made that is shown when this encoder is gone. */
   #prepareSlate(nowMs: number): void {
+    if (this.#settings.continuity !== "slate") return;
     const session = this.#lineup.onAir;
-    if (this.#settings.continuity !== "slate" || session === undefined || !this.#gate.begun) return;
+    if (session === undefined && this.#isKept && !this.#gate.started)
+      this.#slate.prepare(idleFormat(this.#checkpoint), nowMs);
+    if (session === undefined || !this.#gate.begun) return;
     if (nowMs - this.#begunMs < SLATE_MADE_AFTER_MS) return;
     const format = slateFormat(session, this.#gate.timeline);
     if (format !== undefined) this.#slate.prepare(format, nowMs);
@@ -331,7 +364,8 @@ export class Broadcast {
   /** What viewers see while nobody delivers. */
   #continue(nowMs: number): void {
     // What was sent ahead of its time is still to be seen.
-    if (nowMs < this.#restDueMs || this.#ended || !this.#gate.started || this.#gate.aheadMs(nowMs) > 0) return;
+    if (nowMs < this.#restDueMs || this.#ended || this.#gate.aheadMs(nowMs) > 0) return;
+    if (!this.#gate.started && !this.#isKept) return;
     const { continuity } = this.#settings;
     if (continuity === "end") this.end("grace-over");
     if (continuity !== "slate" || !this.#slate.isReady) return;
@@ -354,11 +388,31 @@ export class Broadcast {
     if (this.live === undefined) return;
     this.#ports.observer.event(state === "live" ? "info" : "warn", `broadcast.${state}`, { stream: this.stream });
     const atMicros = Math.round(this.#gate.timeline.leader?.endMicros ?? nowMs * 1000);
+    if (state === "live") this.#logEncoder();
+    else if (state === "slate") this.#airLog.slate(this.#restWhy, nowMs);
+    else this.#logHeld(why, nowMs);
     this.live.publish({ type: "event", name: state === "live" ? "resumed" : "silent", atMicros });
     const session = this.#lineup.onAir;
     if (state === "live" && session !== undefined) this.#life.delivers(this.live.timelineId, session.request, nowMs);
     if (before === "live") this.#life.interrupted(why, nowMs);
     if (state === "slate") this.#life.slate();
     this.#events.changed();
+  }
+
+  /** The session on air is seen from now on, where its picture is there. */
+  #logEncoder(): void {
+    const { onAir, why } = this.#lineup;
+    if (onAir === undefined || !this.#gate.begun) return;
+    const { clock } = this.#ports;
+    const nowMs = clock.nowMs();
+    // The first picture was kept until it was clear how to begin.
+    const keptMs = this.#airLog.isEmpty ? clock.wallMs() - this.#gate.timeline.startedWallMs : 0;
+    this.#airLog.encoder({ ...sessionHealth(onAir, "on-air", nowMs), session: onAir.id }, why, nowMs - keptMs);
+  }
+
+  #logHeld(why: InterruptionReason, nowMs: number): void {
+    const { onAir, switchingFor } = this.#lineup;
+    const isUseless = onAir?.isSilent(nowMs) === false;
+    this.#airLog.held(switchingFor ?? (isUseless ? "undecodable" : why), nowMs);
   }
 }

@@ -2,6 +2,7 @@ import type { RawTrack } from "#media/frame.ts";
 import type { SessionRole } from "#media/publish.ts";
 import type { Gate } from "#timeline/gate.ts";
 import { type HealthWarning, type TrackHealth, trackHealth, type TrackMeter } from "#link/track-health.ts";
+import type { Airtime } from "./air-log.ts";
 import type { EncoderSession } from "./encoder-session.ts";
 
 /** Keyframes further apart than this make viewers wait, milliseconds. */
@@ -29,6 +30,8 @@ export interface BroadcastHealth {
   };
   readonly warnings: readonly HealthWarning[];
   readonly segments: number;
+  /** Who was on air when. */
+  readonly airtime: Airtime;
 }
 
 /** One encoder connection. */
@@ -75,6 +78,7 @@ export interface BroadcastFacts {
   readonly reconnects: number;
   readonly switches: number;
   readonly lags: number;
+  readonly airtime: Airtime;
 }
 
 /** How a broadcast is doing. */
@@ -101,6 +105,7 @@ export function broadcastHealth(facts: BroadcastFacts): BroadcastHealth {
       encoder: facts.encoder ?? textOf(gate.encoderMetadata?.["encoder"]) ?? null,
     }),
     segments: counters.cuts,
+    airtime: facts.airtime,
   };
 }
 

@@ -4,6 +4,7 @@ import type { Role } from "#flow/role.ts";
 import type { LiveBroadcast } from "#link/live-broadcast.ts";
 import type { BroadcastEvent } from "#link/stream-event.ts";
 import type { PublishRequest, PublishSink } from "#media/publish.ts";
+import type { Airtime } from "./air-log.ts";
 import { Broadcast } from "./broadcast.ts";
 import type { BroadcastHealth } from "./health.ts";
 import type { BroadcastSettings, RouterPorts } from "./ports.ts";
@@ -12,6 +13,9 @@ import type { BroadcastSettings, RouterPorts } from "./ports.ts";
 const TICK_MS = 100;
 /** Fence of the only router there is: leases come with several. */
 const FENCE = 1;
+
+/** Streams whose last broadcast's time line is remembered; the one that ended longest ago is forgotten first. */
+const LAST_AIRTIMES_MAX = 100;
 
 /** The gate of every stream. */
 export interface Router extends Role {
@@ -24,13 +28,21 @@ export interface Router extends Role {
   onStarted(listener: (live: LiveBroadcast) => void): () => void;
   /** Calls `listener` when a broadcast starts, is interrupted, goes on or ends. The answer ends it. */
   onChange(listener: () => void): () => void;
+  /** Calls `listener` with the stream of each broadcast that ends, live or not. The answer ends it. */
+  onEnded(listener: (stream: string) => void): () => void;
   /** Calls `listener` with what happens to streams, in order. It must not throw: it runs in the path of the frames. The answer ends it. */
   onEvent(listener: (event: BroadcastEvent) => void): () => void;
   /** Names of the streams on air, interrupted ones included. */
   onAir(): readonly string[];
   health(stream: string): BroadcastHealth | undefined;
+  /** Who was on air in the stream's last broadcast that ended since the router started; `undefined` where none is known. */
+  lastAirtime(stream: string): Airtime | undefined;
   /** Puts an encoder session on air at its next keyframe, by its id in the stream's health. @throws Fault `SESSION_UNKNOWN`. */
   switchTo(stream: string, session: number): void;
+  /** From now on the stream is on air also without an encoder, with its slate. */
+  keepOnAir(settings: BroadcastSettings): void;
+  /** Ends that; a broadcast without an encoder waits for one as long as its grace says. */
+  letGo(stream: string): void;
   /** Throws the stream's encoders out. Does nothing when nobody publishes. */
   expel(stream: string, why: Fault): void;
   /** Ends a broadcast at once. */
@@ -41,7 +53,10 @@ class RunningRouter implements Router {
   readonly closed: Promise<Error | null>;
   readonly #ports: RouterPorts;
   readonly #byStream = new Map<string, Broadcast>();
+  /** Time lines of broadcasts that are over, the latest last. */
+  readonly #lastAirtimes = new Map<string, Airtime>();
   readonly #startListeners = new Set<(live: LiveBroadcast) => void>();
+  readonly #endListeners = new Set<(stream: string) => void>();
   readonly #changeListeners = new Set<() => void>();
   readonly #eventListeners = new Set<(event: BroadcastEvent) => void>();
   readonly #stop = new AbortController();
@@ -89,6 +104,11 @@ class RunningRouter implements Router {
     return () => this.#changeListeners.delete(listener);
   }
 
+  onEnded(listener: (stream: string) => void): () => void {
+    this.#endListeners.add(listener);
+    return () => this.#endListeners.delete(listener);
+  }
+
   onEvent(listener: (event: BroadcastEvent) => void): () => void {
     this.#eventListeners.add(listener);
     return () => this.#eventListeners.delete(listener);
@@ -103,8 +123,21 @@ class RunningRouter implements Router {
     return broadcast?.live === undefined ? undefined : broadcast.health;
   }
 
+  lastAirtime(stream: string): Airtime | undefined {
+    return this.#lastAirtimes.get(stream);
+  }
+
   expel(stream: string, why: Fault): void {
     this.#byStream.get(stream)?.expel(why);
+  }
+
+  keepOnAir(settings: BroadcastSettings): void {
+    if (this.#stop.signal.aborted) return;
+    (this.#byStream.get(settings.stream) ?? this.#create(settings)).keep(true);
+  }
+
+  letGo(stream: string): void {
+    this.#byStream.get(stream)?.keep(false);
   }
 
   switchTo(stream: string, session: number): void {
@@ -144,12 +177,21 @@ class RunningRouter implements Router {
         },
         ended: () => {
           if (this.#byStream.get(settings.stream) === broadcast) this.#byStream.delete(settings.stream);
+          if (broadcast.live !== undefined) this.#keepAirtime(settings.stream, broadcast.airtime);
           this.#changed();
+          for (const listener of this.#endListeners) listener(settings.stream);
         },
       },
     });
     this.#byStream.set(settings.stream, broadcast);
     return broadcast;
+  }
+
+  #keepAirtime(stream: string, airtime: Airtime): void {
+    this.#lastAirtimes.delete(stream);
+    this.#lastAirtimes.set(stream, airtime);
+    const [oldest] = this.#lastAirtimes.keys();
+    if (this.#lastAirtimes.size > LAST_AIRTIMES_MAX && oldest !== undefined) this.#lastAirtimes.delete(oldest);
   }
 
   #changed(): void {

@@ -12,6 +12,7 @@ import type { InterruptionReason, SwitchReason } from "#link/stream-event.ts";
 import type { RawFrame, RawTrack } from "#media/frame.ts";
 import type { PublishRequest, SessionEnd } from "#media/publish.ts";
 import type { TrackConfig } from "#media/track.ts";
+import type { AirReason } from "./air-log.ts";
 import { EncoderSession } from "./encoder-session.ts";
 import { type SessionHealth, sessionHealth } from "./health.ts";
 import type { BroadcastSettings, RouterPorts } from "./ports.ts";
@@ -73,7 +74,9 @@ export class Lineup {
   /** A switch whose first picture is still to come. */
   #switching: Switch | undefined;
   /** Who was on air last, while nobody is, and the newest session then: one that comes later takes nobody's place. */
-  #left: { readonly from: EncoderSession; readonly why: InterruptionReason; readonly newest: number } | undefined;
+  #left: { readonly from: EncoderSession; readonly why: SwitchReason; readonly newest: number } | undefined;
+  /** Why the session on air is the one. */
+  #why: AirReason = "back";
   #opened = 0;
   #reconnects = 0;
   #switches = 0;
@@ -87,6 +90,16 @@ export class Lineup {
 
   get onAir(): EncoderSession | undefined {
     return this.#onAir;
+  }
+
+  /** Why the session on air is the one. */
+  get why(): AirReason {
+    return this.#why;
+  }
+
+  /** Why another session goes on air whose first picture is still to come. */
+  get switchingFor(): SwitchReason | undefined {
+    return this.#switching?.why;
   }
 
   get sessions(): readonly EncoderSession[] {
@@ -139,7 +152,10 @@ export class Lineup {
         hint: "The stream's health lists its sessions with their ids.",
       });
     }
-    if (this.#merge.has(session)) this.#onAir = this.#chosen = session;
+    if (this.#merge.has(session)) {
+      if (session !== this.#onAir) this.#why = "by-hand";
+      this.#onAir = this.#chosen = session;
+    }
     this.#wanted = session === this.#onAir ? undefined : { session, why: "by-hand" };
   }
 
@@ -248,8 +264,10 @@ export class Lineup {
     const paths = [...this.#merge.paths].filter((one) => one !== this.#onAir);
     const next =
       bestOf(paths, nowMs) ?? (this.#onAir !== undefined && this.#merge.has(this.#onAir) ? undefined : paths[0]);
-    if (next !== undefined) this.#onAir = next;
-    return next !== undefined;
+    if (next === undefined) return false;
+    if (next !== this.#onAir) this.#why = "merged-path-lost";
+    this.#onAir = next;
+    return true;
   }
 
   #feed(frame: RawFrame, arrivedMs: number, path: EncoderSession): void {
@@ -270,7 +288,7 @@ export class Lineup {
     const from = this.#onAir;
     if (from !== undefined && this.#air.started) this.#switching = { from: this.#switching?.from ?? from, to, why };
     this.#chosen = why === "by-hand" ? to : undefined;
-    this.#putOnAir(to, nowMs);
+    this.#putOnAir(to, nowMs, why);
     if (why !== "replaced") return;
     const fault = new Fault("STREAM_BUSY", "another encoder took over, as this stream's whenBusy says");
     for (const old of this.#sessions.filter((one) => one !== to)) this.#dismiss(old, fault, nowMs);
@@ -279,16 +297,19 @@ export class Lineup {
   /** Nobody was on air; now this session is. It takes the place of the one before when it was there already then. */
   #resume(session: EncoderSession, nowMs: number): void {
     const left = this.#left;
-    if (left !== undefined && left.from !== session && session.id <= left.newest)
-      this.#switching = { from: left.from, to: session, why: left.why };
+    const takesPlace = left !== undefined && left.from !== session && session.id <= left.newest;
+    if (takesPlace) this.#switching = { from: left.from, to: session, why: left.why };
     this.#chosen = undefined;
-    this.#putOnAir(session, nowMs);
+    this.#putOnAir(session, nowMs, takesPlace ? left.why : "back");
   }
 
   /** Nobody delivers: nobody is on air. Sessions that are connected stand by. */
   #rest(why: InterruptionReason, nowMs: number): void {
     const from = this.#onAir;
-    if (from !== undefined && this.#air.started) this.#left = { from, why, newest: this.#opened };
+    // Where a switch was under way, viewers saw nothing yet of the one that should have come.
+    const before = this.#switching ?? { from, why };
+    if (from !== undefined && before.from !== undefined && this.#air.started)
+      this.#left = { from: before.from, why: before.why, newest: this.#opened };
     this.#onAir = undefined;
     this.#switching = undefined;
     this.#source = undefined;
@@ -302,9 +323,10 @@ export class Lineup {
   }
 
   /** The gate begins with the newest keyframe that the session has sent, where that is recent, or with its next one. */
-  #putOnAir(session: EncoderSession, nowMs: number): void {
+  #putOnAir(session: EncoderSession, nowMs: number, why: AirReason = "back"): void {
     this.#onAir = session;
     this.#left = undefined;
+    this.#why = why;
     if (this.#wanted?.session === session) this.#wanted = undefined;
     this.#source = session;
     this.#air.begin(session, nowMs);

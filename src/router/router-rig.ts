@@ -78,6 +78,7 @@ export class Stage {
   readonly observer: RecordingObserver = new RecordingObserver();
   readonly stored: Map<string, GateCheckpoint>;
   router!: Router;
+  refusesSlates = false;
   /** Called at each step of {@link run}. */
   onStep: (() => void) | undefined;
 
@@ -95,7 +96,10 @@ export class Stage {
       clock,
       observer: stage.observer,
       metrics: new Metrics(),
-      slates: { make: (request) => Promise.resolve(cardOf(request)) },
+      slates: {
+        make: (request) =>
+          stage.refusesSlates ? Promise.reject(new Error("no slates today")) : Promise.resolve(cardOf(request)),
+      },
       checkpoints: {
         load: (stream) => stored.get(stream),
         save: (stream, checkpoint) => void stored.set(stream, checkpoint),
@@ -142,6 +146,10 @@ export class Encoder {
   #sounds = 0;
   #startMs = 0;
   gopFrames = 60;
+  /** Share of real time that its uplink takes; what it did not take comes in a burst once it takes all. */
+  pace = 1;
+  #behindMs = 0;
+  #dueMs = 0;
   /** Last byte of each payload. */
   mark = 0;
   /** Offset of its clock, milliseconds. */
@@ -180,15 +188,19 @@ export class Encoder {
     this.#sounds = other.#sounds;
   }
 
-  /** What it sends next is due now. */
+  /** What it sends next is due now, unless it is behind. */
   align(): void {
+    if (this.pace !== 1 || this.#behindMs > 0) return;
     this.#startMs = this.#clock.nowMs() - (this.#pictures * 1000) / 30;
     this.#sounds = Math.max(this.#sounds, Math.floor((this.#pictures * 48) / 30 / 1.024));
   }
 
   /** Sends what is due. */
   sendDue(): void {
-    const atMs = this.#clock.nowMs() - this.#startMs;
+    const nowMs = this.#clock.nowMs();
+    this.#behindMs = this.pace === 1 ? 0 : this.#behindMs + (nowMs - this.#dueMs) * (1 - this.pace);
+    this.#dueMs = nowMs;
+    const atMs = nowMs - this.#startMs - this.#behindMs;
     for (; (this.#pictures * 1000) / 30 <= atMs; this.#pictures++) {
       const isKey = this.#pictures % this.gopFrames === 0 && this.fault !== "no-keyframes";
       if (this.fault !== "no-pictures") this.#send(VIDEO, Math.round((this.#pictures * 1000) / 30), isKey, 4000);

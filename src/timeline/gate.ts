@@ -336,8 +336,9 @@ export class Gate {
 
   /** Repeats the last picture while the leading track is silent or sends nothing that can be used. */
   #hold(leader: Lane, nowMs: number): void {
-    const lagMicros = this.#session === undefined ? this.#usualLagMicros : Math.round(this.#lag.micros);
-    const until = this.#streamNow(nowMs) - lagMicros - HOLD_MARGIN_MICROS;
+    const behindMicros =
+      this.#session === undefined ? this.#usualLagMicros : Math.round(this.#lag.micros) + HOLD_MARGIN_MICROS;
+    const until = this.#streamNow(nowMs) - behindMicros;
     const frameMs = (leader.video?.frameMicros ?? 0) / 1000;
     const usualMs = Math.min(HOLD_AFTER_MS_MAX, Math.max(HOLD_AFTER_MS, HOLD_AFTER_FRAMES * frameMs));
     const patienceMs = this.#session === undefined ? HOLD_AFTER_END_MS : usualMs + this.#expectedLagMs;

@@ -1,23 +1,20 @@
 import type { AVPixelFormat } from "node-av/constants";
 import type { Frame } from "node-av/lib";
+import { encodedSampleOf } from "#codecs/encoded-sample.ts";
 import type { EncoderFallback, VideoEncoderSettings } from "#codecs/encoding.ts";
 import { openVideoEncoder } from "#codecs/open-encoder.ts";
 import type { VideoEncoder } from "#codecs/video-encoder.ts";
 import { assert } from "#faults/fault.ts";
-import { av1ConfigOf, withoutTransportObus } from "#media/codecs/av1.ts";
+import { av1ConfigOf } from "#media/codecs/av1.ts";
 import { parseAvcConfig } from "#media/codecs/avc.ts";
 import { parseHevcConfig } from "#media/codecs/hevc.ts";
-import { joinLengthPrefixed, sameBytes, splitAnnexB } from "#media/codecs/nal.ts";
-import type { VideoCodec, VideoConfig } from "#media/track.ts";
+import { sameBytes } from "#media/codecs/nal.ts";
+import type { VideoConfig } from "#media/track.ts";
 import type { Rational } from "#time/ticks.ts";
 import { neutralPicture } from "./neutral-picture.ts";
 import type { Encoding, Rung } from "./rung.ts";
 
 const USUAL_RATE: Rational = { num: 30, den: 1 };
-/** NAL unit types of slices: ITU-T H.264 Table 7-1. */
-const AVC_SLICE_TYPE_MAX = 5;
-/** The same, ITU-T H.265 Table 7-1: all types below. */
-const HEVC_SLICE_TYPES = 32;
 
 /** What {@link RungEncoder} is told; it never changes for a rung. */
 export interface RungEncoderSettings {
@@ -68,7 +65,7 @@ export class RungEncoder {
    * segment, else one that refers to the picture before.
    */
   async encode(picture: Frame, isFirst: boolean): Promise<Uint8Array> {
-    return sampleOf(this.config.codec, await this.#encoder.encode(picture, isFirst));
+    return encodedSampleOf(this.config.codec, await this.#encoder.encode(picture, isFirst));
   }
 
   /** Gives its memory back. */
@@ -106,14 +103,4 @@ function firstPacketOf(settings: RungEncoderSettings, width: number, height: num
     picture.free();
     encoder.close();
   }
-}
-
-/** What CMAF wants of a packet: the picture alone, without delimiters, parameter sets and the encoder's signature; AV1 keeps its sequence header. */
-function sampleOf(codec: VideoCodec, packet: Uint8Array): Uint8Array {
-  if (codec === "av1") return withoutTransportObus(packet);
-  const isSlice =
-    codec === "hevc"
-      ? (head: number) => ((head >> 1) & 0x3f) < HEVC_SLICE_TYPES
-      : (head: number) => (head & 0x1f) <= AVC_SLICE_TYPE_MAX;
-  return joinLengthPrefixed(splitAnnexB(packet).filter((unit) => isSlice(unit[0] ?? 0)));
 }

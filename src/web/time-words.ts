@@ -24,6 +24,13 @@ export function exactText(wallMs: number): string {
   return exact.format(wallMs);
 }
 
+const moment = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
+
+/** Hours, minutes and seconds in the viewer's zone. */
+export function momentText(wallMs: number): string {
+  return moment.format(wallMs);
+}
+
 /** Hours and minutes in the viewer's zone. */
 export function hourText(wallMs: number): string {
   return near.format(wallMs);

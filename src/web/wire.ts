@@ -3,8 +3,8 @@
  * Times are milliseconds since the Unix epoch, rates are bits per second.
  */
 
-/** `live`: an encoder delivers. `interrupted`: the encoder is gone and the broadcast waits for it. `offline`: nothing is on air. */
-export type LiveState = "live" | "interrupted" | "offline";
+/** `live`: an encoder delivers. `interrupted`: the encoder is gone and its last picture is held. `slate`: a prepared picture is shown until it is back. `offline`: nothing is on air. */
+export type LiveState = "live" | "slate" | "interrupted" | "offline";
 
 /** A stream as every viewer may see it. */
 export interface LiveStream {
@@ -74,7 +74,7 @@ export interface Warning {
 
 /** Live health of a broadcast. */
 export interface StreamHealth {
-  readonly state: "live" | "interrupted";
+  readonly state: "live" | "slate" | "interrupted";
   readonly sinceMs: number;
   readonly sessions: readonly SessionHealth[];
   readonly tracks: readonly TrackHealth[];
@@ -91,6 +91,56 @@ export interface StreamHealth {
   };
   readonly warnings: readonly Warning[];
   readonly segments: number;
+  readonly airtime: Airtime;
+}
+
+/** What viewers saw: an encoder's picture, the prepared picture, or the last picture held. */
+export type AirSource =
+  | {
+      readonly kind: "encoder";
+      /** Its session's id. */
+      readonly session: number;
+      readonly role: "primary" | "backup";
+      readonly address: string;
+      readonly protocol: string;
+      readonly encoder: string | null;
+    }
+  | { readonly kind: "slate" }
+  | { readonly kind: "held" };
+
+/** Why what is on air changed: what became of the source before, or why this one was chosen. */
+export type AirReason =
+  | "started"
+  | "silent"
+  | "lost"
+  | "finished"
+  | "refused"
+  | "undecodable"
+  | "late"
+  | "early"
+  | "primary-is-back"
+  | "by-hand"
+  | "replaced"
+  | "merged-path-lost"
+  | "back";
+
+/** One source's time on air; it lasts until the next one begins. */
+export interface AirStretch {
+  readonly fromMs: number;
+  readonly source: AirSource;
+  readonly why: AirReason;
+}
+
+/** Who was on air when. */
+export interface Airtime {
+  /** Oldest first. Of streams in lists only the last one. */
+  readonly stretches: readonly AirStretch[];
+  /** How many older stretches are no longer known. */
+  readonly forgotten: number;
+  /** Until when it goes: now, by the clock of the stretches, or the broadcast's end. */
+  readonly untilMs: number;
+  /** Why the broadcast ended; `null` while it lasts. */
+  readonly endedWhy: "stopped" | "grace-over" | "removed" | "shutdown" | null;
 }
 
 /** A key as lists show it: nothing of it opens a door. */
@@ -138,6 +188,8 @@ export interface AdminStream {
   readonly keys: readonly KeyInfo[];
   /** `null` while nothing is on air. */
   readonly health: StreamHealth | null;
+  /** Who was on air in the last broadcast; absent while one is on air, in lists, and where none is known. */
+  readonly lastAirtime?: Airtime;
   /** Absent where the stream is not pulled. */
   readonly pull?: PullHealth;
 }
@@ -152,8 +204,10 @@ export interface PullHealth {
   readonly sinceMs: number;
   /** Failures one after another. */
   readonly failures: number;
-  /** The last failure; `null` before the first one. */
-  readonly lastProblem: { readonly code: string; readonly message: string; readonly hint: string | null } | null;
+  /** When it is tried again; `null` when it is not waiting. */
+  readonly nextTryMs: number | null;
+  /** The last failure, also when it has been overcome; `null` before the first one. */
+  readonly lastProblem: (Problem & { readonly atMs: number }) | null;
 }
 
 /** Where an encoder pushes to. */
@@ -193,6 +247,8 @@ export interface AdminTarget {
   /** Name of the picture's track: `source`, or a rung. */
   readonly rendition: string;
   readonly enabled: boolean;
+  /** `file`: declared in the configuration file, and changed there. */
+  readonly managedBy: "file" | "platform";
   readonly state: TargetState;
   /** Since when it stands so; `null` where it never was on air. */
   readonly sinceMs: number | null;
@@ -209,6 +265,53 @@ export interface AdminTarget {
 /** `GET /api/v1/streams/{name}/targets`. */
 export interface AdminTargetsAnswer {
   readonly targets: readonly AdminTarget[];
+}
+
+/** What a hook may be told. */
+export type HookEvent =
+  | "stream.publish-requested"
+  | "stream.live"
+  | "stream.interrupted"
+  | "stream.resumed"
+  | "stream.switched"
+  | "stream.slate"
+  | "stream.ended";
+
+/** A program that is told what happens to streams. */
+export interface AdminHook {
+  /** Its place in the configuration: `hooks[0]`. */
+  readonly name: string;
+  /** Without anything that may be a secret. */
+  readonly url: string;
+  readonly events: readonly HookEvent[];
+  /** What becomes of a publication when it gives no usable answer. */
+  readonly onFailure: "refuse" | "allow";
+  /** `idle`: nothing was sent yet; `gone`: it answered 410 and is told nothing more. */
+  readonly state: "idle" | "working" | "failing" | "gone";
+  /** Messages that wait or are on their way. */
+  readonly waiting: number;
+  readonly delivered: number;
+  /** Exchanges without a usable answer, each attempt counted. */
+  readonly failed: number;
+  /** Messages given up or dropped. */
+  readonly dropped: number;
+  /** Publications decided. */
+  readonly allowed: number;
+  readonly refused: number;
+  /** When it last took a message or answered a question; `null`: never. */
+  readonly lastDeliveryMs: number | null;
+  /** The last one, also when it has been overcome. */
+  readonly lastProblem: {
+    readonly message: string;
+    readonly type: string;
+    readonly stream: string;
+    readonly atMs: number;
+  } | null;
+}
+
+/** `GET /api/v1/hooks`. */
+export interface AdminHooksAnswer {
+  readonly hooks: readonly AdminHook[];
 }
 
 /** Every answer that is not a success. `code` is stable. */

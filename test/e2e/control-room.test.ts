@@ -38,6 +38,15 @@ async function logIn(): Promise<void> {
   await page.getByRole("heading", { name: "Streams" }).waitFor();
 }
 
+/** Parts of the page, and the page itself, that are wider than the room they have. */
+function sidewaysScrollers(shownPage: Page): Promise<string[]> {
+  return shownPage.evaluate(() =>
+    [...document.querySelectorAll("html, dialog, .table-box, .detail")]
+      .filter(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth)
+      .map((element) => `${element.tagName} ${element.className}: ${element.scrollWidth} > ${element.clientWidth}`),
+  );
+}
+
 describe("the control room", () => {
   test("opens with the token only", async () => {
     await page.goto(`${platform.http}/admin`);
@@ -139,6 +148,77 @@ describe("the control room", () => {
     expect((await fetch(`${address}/final`, { method: "DELETE", headers })).status).toBe(204);
     expect(complaints).toEqual([]);
   }, 60_000);
+
+  test("decides on a phone what viewers see when the encoder fails", async () => {
+    const headers = { authorization: `Bearer ${platform.adminToken}`, "content-type": "application/json" };
+    const address = `${platform.http}/api/v1/streams`;
+    const body = JSON.stringify({ name: "final", settings: { slateAfterMs: 1500 } });
+    expect((await fetch(address, { method: "POST", headers, body })).status).toBe(201);
+    await page.setViewportSize(VIEWPORTS.phone);
+    // The page as it begins, not one that remembers the stream of another test.
+    await page.goto("about:blank");
+    await page.goto(`${platform.http}/admin#final`);
+    const dialog = page.getByRole("dialog", { name: "Settings of final" });
+    const group = dialog.getByRole("group", { name: "When the encoder fails" });
+    const held = group.getByLabel("Last picture held before that");
+    const setting = (label: string) => page.locator(".setting", { hasText: label });
+    const save = async (): Promise<unknown> => {
+      await dialog.getByRole("button", { name: "Save" }).click();
+      await dialog.waitFor({ state: "detached" });
+      return ((await (await fetch(`${address}/final`, { headers })).json()) as AdminStream).settings;
+    };
+    await page.getByRole("button", { name: "Change" }).click();
+    expect(await held.inputValue()).toBe("1.5");
+    await held.fill("0.5");
+    await group.getByLabel("Words on the slate").fill("Gleich geht's weiter");
+    await group.getByLabel("Waits for an encoder").fill("120");
+    await group.getByLabel("Without any encoder").selectOption("always");
+    await group.getByLabel("A second encoder").selectOption("replace");
+    await group.getByLabel("The backup, when").selectOption("prefer-primary");
+    expect(await auditAccess(page)).toEqual([]);
+    expect(await sidewaysScrollers(page)).toEqual([]);
+    const slate = { slateAfterMs: 500, slateWords: "Gleich geht's weiter", alwaysOn: true };
+    const encoders = { graceSeconds: 120, whenBusy: "replace", switchBack: "prefer-primary" };
+    expect(await save()).toEqual({ ...slate, ...encoders });
+    expect(await setting("When the encoder fails").innerText()).toContain(
+      "A slate after 0.5 s: “Gleich geht's weiter”",
+    );
+    expect(await setting("Without any encoder").innerText()).toMatch(/Always on, with the slate\s+this stream's own/);
+    await page.getByRole("button", { name: "Change" }).click();
+    for (const label of ["A second encoder", "The backup, when"])
+      await group.getByLabel(label).selectOption("platform");
+    await group.getByLabel("Words on the slate").fill("");
+    await group.getByLabel("Without any encoder").selectOption("Off air");
+    await group.getByLabel("Waits for an encoder").fill("");
+    await group.getByLabel("Viewers see").selectOption("hold");
+    await held.waitFor({ state: "detached" });
+    expect(await save()).toEqual({ continuity: "hold", slateAfterMs: 500 });
+    expect(await setting("When the encoder fails").innerText()).toContain("The last picture, held");
+    expect((await fetch(`${address}/final`, { method: "DELETE", headers })).status).toBe(204);
+    expect(complaints).toEqual([]);
+  }, 60_000);
+
+  test("shows encoders and tracks on a phone as cards, in no need of sideways scrolling", async () => {
+    await page.setViewportSize(VIEWPORTS.phone);
+    await page.goto(`${platform.http}/admin#main`);
+    const row = page.getByRole("table", { name: "Encoders" }).getByRole("row").last();
+    expect((await row.innerText()).split(/\n+/)).toEqual([
+      expect.stringContaining("Lavf"),
+      ...Array(4).fill(expect.any(String)),
+    ]);
+    // Each cell's text stands in one column, right of the words that say what it is.
+    const lefts = await row.getByRole("cell").evaluateAll((cells) =>
+      cells.map((cell) => {
+        const text = document.createRange();
+        text.selectNodeContents(cell);
+        return Math.round(text.getBoundingClientRect().left - cell.getBoundingClientRect().left);
+      }),
+    );
+    expect(lefts).toEqual([96, 96, 96, 96]);
+    expect(await sidewaysScrollers(page)).toEqual([]);
+    await page.setViewportSize(VIEWPORTS.desktop);
+    expect((await row.innerText()).split("\t")).toHaveLength(5);
+  }, 30_000);
 
   test("ends with the log-out", async () => {
     await page.getByRole("button", { name: "Log out" }).click();

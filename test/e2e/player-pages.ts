@@ -7,6 +7,9 @@ const SCRIPTS: Readonly<Record<string, string>> = {
   "/dash.js": join(MODULES, "dashjs/dist/modern/umd/dash.all.min.js"),
 };
 
+/** A picture that stands still for longer than this is a stall, milliseconds: players that flush their buffer to change the picture pause for less. */
+const STALL_MS = 300;
+
 function page(script: string, start: string): string {
   return `<!doctype html><meta charset="utf-8"><title>player</title>
 <video muted autoplay playsinline width="640" height="360"></video>
@@ -15,8 +18,17 @@ function page(script: string, start: string): string {
 const url = new URLSearchParams(location.search).get("url");
 const video = document.querySelector("video");
 window.problems = [];
-window.stalls = 0;
-video.addEventListener("waiting", () => { if (video.currentTime > 0) window.stalls++; });
+/* Pauses for want of data so far, milliseconds each; how many were stalls, one that lasts included. */
+window.pauses = [];
+let pausedMs;
+video.addEventListener("waiting", () => { if (video.currentTime > 0) pausedMs ??= performance.now(); });
+video.addEventListener("playing", () => {
+  if (pausedMs !== undefined) window.pauses.push(Math.round(performance.now() - pausedMs));
+  pausedMs = undefined;
+});
+Object.defineProperty(window, "stalls", { get: () => [
+  ...window.pauses, ...(pausedMs === undefined ? [] : [performance.now() - pausedMs]),
+].filter((ms) => ms > ${STALL_MS}).length });
 ${start}
 </script>`;
 }

@@ -1,12 +1,21 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { AdminStream, PullHealth } from "#web/wire.ts";
 import { eventually } from "./deadline.ts";
 import { fetchPlaylist, type PlaylistFacts } from "./media-playlist.ts";
-import { MAIN_KEY, type Platform, startEncoder, startPlatform, type Tool, untilOnAir } from "./platform.ts";
+import {
+  freePort,
+  MAIN_KEY,
+  type Platform,
+  startEncoder,
+  startPlatform,
+  startTool,
+  type Tool,
+  untilOnAir,
+} from "./platform.ts";
 import { type NginxTarget, startNginxTarget } from "./restream-target.ts";
 
 const NGINX_KEY = "nginx-key-0123456789";
@@ -19,7 +28,7 @@ let other: Platform;
 let nginx: NginxTarget;
 let encoders: Tool[];
 
-function makeFilm(): void {
+function makeFilm(path: string, seconds: number): void {
   const picture = ["-f", "lavfi", "-i", "testsrc2=size=320x180:rate=30"];
   const sound = ["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000"];
   const codecs = [
@@ -36,14 +45,14 @@ function makeFilm(): void {
     "-c:a",
     "aac",
   ];
-  const args = ["-v", "error", "-nostdin", "-y", ...picture, ...sound, "-t", "6", ...codecs, film];
+  const args = ["-v", "error", "-nostdin", "-y", ...picture, ...sound, "-t", String(seconds), ...codecs, path];
   expect(spawnSync("ffmpeg", args).status).toBe(0);
 }
 
 const encode = (url: string): Tool => startEncoder({ url, size: "320x180" });
 
 beforeAll(async () => {
-  makeFilm();
+  makeFilm(film, 6);
   [other, nginx] = await Promise.all([startPlatform(), startNginxTarget()]);
   nginx.keys.add(NGINX_KEY);
   encoders = [encode(`${other.rtmp}/${MAIN_KEY}`), encode(`${nginx.url}/${NGINX_KEY}`)];
@@ -123,6 +132,33 @@ describe("a stream that is pulled", () => {
     expect(health?.counters.dropped).toBeLessThanOrEqual(1);
     expect(complaintsAbout("film")).toBe("");
   }, 60_000);
+
+  test("from VLC over RTSP, which sends datagrams only, is on air, picture and sound", async () => {
+    const long = join(folder, "long.mp4");
+    makeFilm(long, 60);
+    // VLC does not run as root.
+    chmodSync(folder, 0o755);
+    const place = `rtsp://127.0.0.1:${await freePort()}`;
+    const served = ["--sout", `#rtp{sdp=${place}/camera-0123456789}`, "--no-sout-all", "--sout-keep"];
+    const args = ["cvlc", "-I", "dummy", "--no-color", "--loop", long, ...served];
+    await using _vlc = startTool("setpriv", ["--reuid=65534", "--regid=65534", "--clear-groups", ...args], {
+      HOME: "/tmp",
+    });
+    await using cameras = await startPlatform({
+      entries: [`{ name: camera, key: camera-key-0123456789, pull: "${place}/camera-0123456789" }`],
+      config: "pullPrivate: true",
+    });
+    expect(await untilPull(cameras, "camera", "live", 30_000)).toMatchObject({ place });
+    const health = await eventually(20_000, "picture and sound", async () => {
+      const { health: now } = await streamOf(cameras, "camera");
+      return now !== null && now.tracks.length === 2 && now.segments > 3 ? now : undefined;
+    });
+    expect(health.tracks.map(({ kind, codec, width }) => [kind, codec, width]).sort()).toEqual([
+      ["audio", "aac", null],
+      ["video", "avc", 320],
+    ]);
+    expect(cameras.output()).not.toContain("camera-0123456789");
+  }, 90_000);
 
   test("comes back after its source was killed and started again, as the same broadcast", async () => {
     const before = (await streamOf(platform, "relay")).health?.sinceMs ?? 0;

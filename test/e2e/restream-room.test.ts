@@ -15,7 +15,14 @@ let page: Page;
 let complaints: Findings;
 
 beforeAll(async () => {
-  [platform, nginx] = await Promise.all([startPlatform(), startNginxTarget()]);
+  [platform, nginx] = await Promise.all([
+    startPlatform({
+      entries: [
+        `{ name: second, key: second-${KEY}, targets: [{ name: Declared, url: "rtmp://127.0.0.1:9/x", key: ${KEY} }] }`,
+      ],
+    }),
+    startNginxTarget(),
+  ]);
   encoder = startEncoder({ url: `${platform.rtmp}/${MAIN_KEY}` });
   browser = await startBrowser();
   page = await browser.page();
@@ -94,6 +101,16 @@ describe("the control room", () => {
     }
     expect(complaints).toEqual([]);
   }, 60_000);
+
+  test("starts and stops a target of the configuration file, and leaves the rest to the file", async () => {
+    await page.goto(`${platform.http}/admin#second`);
+    await row("Declared").getByText("Declared in the configuration file").waitFor();
+    await page.getByRole("button", { name: "Stop Declared" }).click();
+    await row("Declared").getByText("Stopped").waitFor();
+    expect(await row("Declared").getByRole("button").count()).toBe(1);
+    await page.goto(`${platform.http}/admin#main`);
+    await row("Club site").waitFor();
+  }, 30_000);
 
   test("removes a target after asking", async () => {
     await page.getByRole("button", { name: "Remove Club site" }).click();

@@ -163,7 +163,7 @@ export class RtmpClientSession {
     if (configs === undefined) this.#configs.set(track.kind, (configs = new Map<number, TrackConfig>()));
     configs.set(track.number, config);
     const tag = configTag(track, config);
-    if (tag !== undefined) this.#media(track.kind, timestamp, tag);
+    if (tag !== undefined) this.#media(track.kind, timestamp >>> 0, tag);
   }
 
   /** Sends a frame; its times are milliseconds. Frames of a track without {@link configure} are ignored. */

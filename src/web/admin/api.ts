@@ -1,4 +1,5 @@
 import type {
+  AdminHooksAnswer,
   AdminStream,
   AdminStreamsAnswer,
   AdminTarget,
@@ -37,8 +38,8 @@ export interface WrittenTarget {
 
 const JSON_TYPE = { "content-type": "application/json" };
 
-async function ask<Answer>(path: string, init: RequestInit = {}): Promise<Answer> {
-  const answer = await fetch(`/api/v1/streams${path}`, { cache: "no-store", ...init });
+async function ask<Answer>(path: string, init: RequestInit = {}, of = "streams"): Promise<Answer> {
+  const answer = await fetch(`/api/v1/${of}${path}`, { cache: "no-store", ...init });
   if (answer.status === 204) return undefined as Answer;
   const body: unknown = await answer.json();
   if (answer.ok) return body as Answer;
@@ -52,6 +53,7 @@ const one = (name: string): string => `/${encodeURIComponent(name)}`;
 /** The operator's side of the HTTP API. Each call rejects with {@link RefusedError}, or with a network error. */
 export const api = {
   list: (): Promise<AdminStreamsAnswer> => ask(""),
+  hooks: (): Promise<AdminHooksAnswer> => ask("", {}, "hooks"),
   get: (name: string): Promise<AdminStream> => ask(one(name)),
   add: (stream: { name: string; title: string }): Promise<NewKeyAnswer> =>
     ask("", { method: "POST", headers: JSON_TYPE, body: JSON.stringify(stream) }),

@@ -2,8 +2,9 @@ import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import type { NewKeyAnswer } from "#web/wire.ts";
 import { Detail } from "./detail.tsx";
+import { Hooks } from "./hooks.tsx";
 import { AddStream, NewKey } from "./key-dialogs.tsx";
-import type { Room } from "./room.ts";
+import { HOOKS_PLACE, type Room } from "./room.ts";
 import { StreamList } from "./stream-list.tsx";
 
 /** Two panes: the streams, and the one looked at. On a phone one after the other. */
@@ -11,6 +12,7 @@ export function ControlRoom({ room }: { room: Room }): JSX.Element {
   const isAdding = useSignal(false);
   const newKey = useSignal<NewKeyAnswer | undefined>(undefined);
   const shown = room.shown.value;
+  const isHooks = room.chosen.value === HOOKS_PLACE;
   const onKey = (answer: NewKeyAnswer): void => {
     isAdding.value = false;
     newKey.value = answer;
@@ -18,7 +20,7 @@ export function ControlRoom({ room }: { room: Room }): JSX.Element {
     void room.read();
   };
   return (
-    <div class={`panes ${shown === undefined ? "" : "has-detail"}`}>
+    <div class={`panes ${shown === undefined && !isHooks ? "" : "has-detail"}`}>
       {room.isCut.value && (
         <p class="cut" role="status">
           The server does not answer. Figures stand still; streams on air are not affected by this page.
@@ -30,7 +32,9 @@ export function ControlRoom({ room }: { room: Room }): JSX.Element {
           isAdding.value = true;
         }}
       />
-      {shown === undefined ? (
+      {isHooks ? (
+        <Hooks />
+      ) : shown === undefined ? (
         <p class="detail detail-none quiet">
           {room.chosen.value === "" ? "Choose a stream to see how it is doing." : "There is no such stream any more."}
         </p>

@@ -6,6 +6,8 @@ import type { AdminStream, NewKeyAnswer } from "#web/wire.ts";
 import { api } from "./api.ts";
 import { Health } from "./health.tsx";
 import { Confirm, CopyField } from "./key-dialogs.tsx";
+import { OnAir } from "./on-air.tsx";
+import { Pull } from "./pull.tsx";
 import type { Room } from "./room.ts";
 import { Settings } from "./settings.tsx";
 import { Stills } from "./stills.tsx";
@@ -84,6 +86,7 @@ export function Detail({ room, stream, onKey }: DetailProps): JSX.Element {
           <p class="detail-state">
             {health === null && <span class="badge badge-quiet">Off air</span>}
             {health?.state === "live" && <span class="badge badge-live">On air</span>}
+            {health?.state === "slate" && <span class="badge badge-warn">Slate on air</span>}
             {health?.state === "interrupted" && <span class="badge badge-warn">Waiting for the encoder</span>}
             <code>{name}</code>
           </p>
@@ -97,6 +100,8 @@ export function Detail({ room, stream, onKey }: DetailProps): JSX.Element {
       </header>
       {health !== null && <Stills stream={name} />}
       {health !== null && <Health name={name} health={health} nowMs={room.nowMs.value} />}
+      {stream.lastAirtime !== undefined && <OnAir airtime={stream.lastAirtime} />}
+      {stream.pull !== undefined && <Pull pull={stream.pull} nowMs={room.nowMs.value} />}
       <Connect room={room} stream={stream} />
       <Targets stream={stream} nowMs={room.nowMs.value} />
       <Settings room={room} stream={stream} />

@@ -15,6 +15,7 @@ import {
 } from "./figures.ts";
 import { api } from "./api.ts";
 import { BitrateGraph } from "./graph.tsx";
+import { OnAir } from "./on-air.tsx";
 import { Sparkline } from "./sparkline.tsx";
 
 function Figure({
@@ -118,7 +119,7 @@ function trackFacts(track: TrackHealth): string {
 function Tracks({ tracks }: { tracks: readonly TrackHealth[] }): JSX.Element {
   return (
     <div class="table-box">
-      <table class="table">
+      <table class="table table-cards">
         <caption>Tracks</caption>
         <thead>
           <tr>
@@ -134,9 +135,13 @@ function Tracks({ tracks }: { tracks: readonly TrackHealth[] }): JSX.Element {
           {tracks.map((track) => (
             <tr key={track.name}>
               <th scope="row">{track.name}</th>
-              <td title={track.codecs}>{codecName(track.codec)}</td>
-              <td>{trackFacts(track)}</td>
-              <td class="number">{bitrateText(track.bitrate)}</td>
+              <td data-label="Codec" title={track.codecs}>
+                {codecName(track.codec)}
+              </td>
+              <td data-label="Format">{trackFacts(track)}</td>
+              <td data-label="Bitrate" class="number">
+                {bitrateText(track.bitrate)}
+              </td>
             </tr>
           ))}
         </tbody>
@@ -182,7 +187,7 @@ function Sessions({ name, health, nowMs }: { name: string; health: StreamHealth;
   }
   return (
     <div class="table-box">
-      <table class="table">
+      <table class="table table-cards">
         <caption>Encoders</caption>
         <thead>
           <tr>
@@ -201,12 +206,16 @@ function Sessions({ name, health, nowMs }: { name: string; health: StreamHealth;
               <th scope="row" title={encoder ?? undefined}>
                 {encoderName(encoder)}
               </th>
-              <td>
+              <td data-label="From">
                 {address} <span class="quiet">{protocol.toUpperCase()}</span>
               </td>
-              <td title={exactText(connectedMs)}>{clockText(nowMs - connectedMs)}</td>
-              <td class="number">{bitrateText(bitrate)}</td>
-              <td>
+              <td data-label="Connected" title={exactText(connectedMs)}>
+                {clockText(nowMs - connectedMs)}
+              </td>
+              <td data-label="Bitrate" class="number">
+                {bitrateText(bitrate)}
+              </td>
+              <td data-label="State">
                 {STATE_WORDS[state]} {health.sessions.length > 1 && <span class="quiet">{role}</span>}{" "}
                 {state === "standby" && <SwitchButton stream={name} session={id} />}
               </td>
@@ -256,6 +265,7 @@ export function Health({ name, health, nowMs }: { name: string; health: StreamHe
         />
       </dl>
       <BitrateFigure health={health} nowMs={nowMs} />
+      <OnAir airtime={health.airtime} />
       <Sessions name={name} health={health} nowMs={nowMs} />
       <Tracks tracks={health.tracks} />
     </>

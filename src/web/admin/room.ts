@@ -5,6 +5,9 @@ import { api, RefusedError } from "./api.ts";
 /** How often the figures are read while the page is looked at, milliseconds. */
 const READ_EVERY_MS = 1_000;
 
+/** In place of a stream's name in the address's fragment: the hooks are looked at. No stream can be called so. */
+export const HOOKS_PLACE = "/hooks";
+
 /** What the control room knows: the streams, which one is looked at, and whether the server answers. */
 export class Room {
   readonly streams: Signal<readonly AdminStream[]>;
@@ -50,7 +53,7 @@ export class Room {
     try {
       const [list, detail] = await Promise.all([
         api.list(),
-        name === ""
+        name === "" || name === HOOKS_PLACE
           ? undefined
           : api.get(name).catch((error: unknown) => {
               if (error instanceof RefusedError) return undefined;

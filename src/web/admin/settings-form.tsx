@@ -1,61 +1,19 @@
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import type { AdminStream, EffectiveSettings } from "#web/wire.ts";
-import { api, problemText, type StreamChange } from "./api.ts";
+import { api, problemText } from "./api.ts";
+import { ContinuityFields } from "./continuity-fields.tsx";
 import { Dialog, FormEnd } from "./dialog.tsx";
 import { LATENCY_WORDS, ladderText, partsText } from "./setting-words.ts";
+import { AS_PLATFORM, changeOf, type Draft, draftOf, type FieldsProps, OWN_RUNGS } from "./settings-draft.ts";
 
 /** Shortest and longest segment that the platform takes, seconds. */
 const SEGMENT_SECONDS = { min: 1, max: 10 } as const;
-/** Chosen where a stream takes what the platform has. */
-const AS_PLATFORM = "platform";
-/** Chosen where the rungs are written out. */
-const OWN_RUNGS = "own";
-
-/** What stands in the fields: texts, as the person left them. */
-interface Draft {
-  readonly title: string;
-  readonly latency: string;
-  readonly segmentSeconds: string;
-  readonly ladder: string;
-  readonly rungs: string;
-}
-
-function draftOf({ title, settings }: AdminStream): Draft {
-  const { latency = AS_PLATFORM, segmentSeconds, ladder = AS_PLATFORM } = settings;
-  const isNamed = [AS_PLATFORM, "off", "default"].includes(ladder);
-  return {
-    title,
-    latency,
-    segmentSeconds: segmentSeconds === undefined ? "" : String(segmentSeconds),
-    ladder: isNamed ? ladder : OWN_RUNGS,
-    rungs: isNamed ? "" : ladder,
-  };
-}
-
-/** What is different from what was there: what somebody else changed meanwhile stays. */
-function changeOf(before: Draft, draft: Draft): StreamChange {
-  const ladderIn = ({ ladder, rungs }: Draft): string => (ladder === OWN_RUNGS ? rungs.trim() : ladder);
-  const orNull = (value: string): string | null => (value === AS_PLATFORM ? null : value);
-  const seconds = draft.segmentSeconds.trim();
-  const settings = {
-    ...(draft.latency === before.latency ? {} : { latency: orNull(draft.latency) }),
-    ...(seconds === before.segmentSeconds ? {} : { segmentSeconds: seconds === "" ? null : Number(seconds) }),
-    ...(ladderIn(draft) === ladderIn(before) ? {} : { ladder: orNull(ladderIn(draft)) }),
-  };
-  return {
-    ...(draft.title === before.title ? {} : { title: draft.title.trim() }),
-    ...(Object.keys(settings).length === 0 ? {} : { settings }),
-  };
-}
-
-interface FieldsProps {
-  readonly draft: Draft;
+interface PlatformProps extends FieldsProps {
   readonly platform: EffectiveSettings;
-  readonly onInput: (change: Partial<Draft>) => void;
 }
 
-function LatencyField({ draft, platform, onInput, ownPartMs }: FieldsProps & { ownPartMs: number | undefined }) {
+function LatencyField({ draft, platform, onInput, ownPartMs }: PlatformProps & { ownPartMs: number | undefined }) {
   return (
     <>
       <label for="set-latency">Latency</label>
@@ -81,7 +39,7 @@ function LatencyField({ draft, platform, onInput, ownPartMs }: FieldsProps & { o
   );
 }
 
-function SegmentField({ draft, platform, onInput }: FieldsProps): JSX.Element {
+function SegmentField({ draft, platform, onInput }: PlatformProps): JSX.Element {
   return (
     <>
       <label for="set-segment">Segment length, seconds</label>
@@ -104,7 +62,7 @@ function SegmentField({ draft, platform, onInput }: FieldsProps): JSX.Element {
   );
 }
 
-function LadderField({ draft, platform, onInput }: FieldsProps): JSX.Element {
+function LadderField({ draft, platform, onInput }: PlatformProps): JSX.Element {
   return (
     <>
       <label for="set-ladder">Ladder</label>
@@ -154,7 +112,7 @@ interface SettingsFormProps {
   readonly onClose: () => void;
 }
 
-/** Title, latency, segment length and ladder of a stream, to be changed. */
+/** Title and settings of a stream, to be changed. */
 export function SettingsForm({ stream, platform, onChanged, onClose }: SettingsFormProps): JSX.Element {
   const before = useSignal(draftOf(stream)).value;
   const draft = useSignal(before);
@@ -191,6 +149,7 @@ export function SettingsForm({ stream, platform, onChanged, onClose }: SettingsF
         <LatencyField {...fields} ownPartMs={stream.settings.partMs} />
         <SegmentField {...fields} />
         <LadderField {...fields} />
+        <ContinuityFields {...fields} />
         <p class="form-note">
           The title changes at once. Everything else holds from the stream's next broadcast on
           {stream.health === null ? "." : "; the one on air goes on as it began."}

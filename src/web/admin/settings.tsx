@@ -3,7 +3,7 @@ import type { JSX } from "preact";
 import { Icon } from "#web/icons.tsx";
 import type { AdminStream } from "#web/wire.ts";
 import type { Room } from "./room.ts";
-import { LATENCY_WORDS, ladderText, partsText } from "./setting-words.ts";
+import { BUSY_WORDS, continuityText, LATENCY_WORDS, ladderText, partsText, RETURN_WORDS } from "./setting-words.ts";
 import { SettingsForm } from "./settings-form.tsx";
 
 function Setting({ label, value, isOwn }: { label: string; value: string; isOwn: boolean }): JSX.Element {
@@ -16,6 +16,10 @@ function Setting({ label, value, isOwn }: { label: string; value: string; isOwn:
       </dd>
     </div>
   );
+}
+
+function lowerFirst(words: string): string {
+  return words.charAt(0).toLowerCase() + words.slice(1);
 }
 
 /** How the stream's next broadcast is written, and the way to change it. */
@@ -48,9 +52,25 @@ export function Settings({ room, stream }: { room: Room; stream: AdminStream }):
         <Setting label="Segments" value={`${effective.segmentSeconds} s`} isOwn={own.segmentSeconds !== undefined} />
         <Setting label="Ladder" value={ladderText(effective.ladder)} isOwn={own.ladder !== undefined} />
         <Setting
+          label="When the encoder fails"
+          value={continuityText(effective)}
+          isOwn={own.continuity !== undefined || own.slateAfterMs !== undefined || own.slateWords !== undefined}
+        />
+        <Setting
           label="Waits for its encoder"
-          value={`${effective.graceSeconds} s`}
+          value={effective.continuity === "end" ? "Not at all" : `${effective.graceSeconds} s`}
           isOwn={own.graceSeconds !== undefined}
+        />
+        <Setting
+          label="Without any encoder"
+          value={effective.alwaysOn ? "Always on, with the slate" : "Off air"}
+          isOwn={own.alwaysOn !== undefined}
+        />
+        <Setting label="A second encoder" value={BUSY_WORDS[effective.whenBusy]} isOwn={own.whenBusy !== undefined} />
+        <Setting
+          label="When the primary is back"
+          value={`The backup ${lowerFirst(RETURN_WORDS[effective.switchBack])}`}
+          isOwn={own.switchBack !== undefined}
         />
       </dl>
       {isFile && <p class="quiet">This stream is declared in the configuration file and is changed there.</p>}

@@ -30,7 +30,7 @@ interface TargetRowProps {
 }
 
 function TargetRow({ target, nowMs, onSwitch, onChange, onRemove }: TargetRowProps): JSX.Element {
-  const { name, url, state, sinceMs, keyEnd, rendition, enabled } = target;
+  const { name, url, state, sinceMs, keyEnd, rendition, enabled, managedBy } = target;
   const problem = targetProblemText(target, nowMs);
   const figures = targetFiguresText(target);
   return (
@@ -51,6 +51,7 @@ function TargetRow({ target, nowMs, onSwitch, onChange, onRemove }: TargetRowPro
             {rendition === "source" ? "source" : `rung ${rendition}`}, key {keyEnd === "" ? "hidden" : `…${keyEnd}`}
           </span>
         </p>
+        {managedBy === "file" && <p class="quiet">Declared in the configuration file, and changed there.</p>}
         {figures !== "" && <p class="quiet figures">{figures}</p>}
         {problem !== "" && (
           <p class="target-problem">
@@ -64,12 +65,16 @@ function TargetRow({ target, nowMs, onSwitch, onChange, onRemove }: TargetRowPro
           <Icon name={enabled ? "pause" : "play"} />
           {enabled ? "Stop" : "Start"}
         </button>
-        <button type="button" class="icon-button" aria-label={`Change ${name}`} onClick={onChange}>
-          <Icon name="settings" />
-        </button>
-        <button type="button" class="icon-button" aria-label={`Remove ${name}`} onClick={onRemove}>
-          <Icon name="trash" />
-        </button>
+        {managedBy === "platform" && (
+          <>
+            <button type="button" class="icon-button" aria-label={`Change ${name}`} onClick={onChange}>
+              <Icon name="settings" />
+            </button>
+            <button type="button" class="icon-button" aria-label={`Remove ${name}`} onClick={onRemove}>
+              <Icon name="trash" />
+            </button>
+          </>
+        )}
       </div>
     </li>
   );
