@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openAdminToken } from "#control/admin-token.ts";
 import { Catalogue, type NewStream } from "#control/catalogue.ts";
-import { openTargets } from "#control/index.ts";
+import { openPulls, openTargets } from "#control/index.ts";
+import type { PullSources } from "#control/pull-sources.ts";
 import { RecordingObserver } from "#observe/event.ts";
 import { Metrics } from "#observe/metrics.ts";
 import { type Router, startRouter } from "#router/index.ts";
@@ -40,6 +41,8 @@ export interface ApiUnderTest extends AsyncDisposable {
   readonly metrics: Metrics;
   /** How pulls stand. */
   readonly pulls: Map<string, PullHealth>;
+  /** Where streams are fetched from. */
+  readonly sources: PullSources;
   /** Where the database is. */
   readonly folder: string;
   ready: boolean;
@@ -48,7 +51,7 @@ export interface ApiUnderTest extends AsyncDisposable {
   /** Asks with the admin token as bearer. */
   readonly askAdmin: Ask;
   /** Sends a JSON body with the admin token as bearer. */
-  sendAdmin(method: "POST" | "PATCH", path: string, body: unknown): Promise<Response>;
+  sendAdmin(method: "POST" | "PUT" | "PATCH", path: string, body: unknown): Promise<Response>;
   /** Adds a stream; the answer is its key. */
   add(stream: NewStream): Promise<string>;
   /** Lets an encoder publish to a stream that was added here, and puts it on air. */
@@ -95,7 +98,8 @@ async function openPlatform(folder: string, around: { clock: SimulatedClock; obs
   });
   await catalogue.load();
   const targets = await openTargets(catalogue, { ...around, store, secrets });
-  return { metrics, store, router, catalogue, targets, admin: await openAdminToken(secrets, TOKEN) };
+  const sources = await openPulls(catalogue, { ...around, store, secrets });
+  return { metrics, store, router, catalogue, targets, sources, admin: await openAdminToken(secrets, TOKEN) };
 }
 
 function asker(api: Api): Ask {
@@ -115,7 +119,7 @@ function asker(api: Api): Ask {
 export async function makeApi(change: Partial<ApiOptions> = {}): Promise<ApiUnderTest> {
   const folder = mkdtempSync(join(tmpdir(), "grandstand-api-"));
   const around = { clock: new SimulatedClock(), observer: new RecordingObserver() };
-  const { metrics, store, router, catalogue, targets, admin } = await openPlatform(folder, around);
+  const { metrics, store, router, catalogue, targets, sources, admin } = await openPlatform(folder, around);
   const keys = new Map<string, string>();
   const pulls = new Map<string, PullHealth>();
   const api = createApi({
@@ -132,6 +136,7 @@ export async function makeApi(change: Partial<ApiOptions> = {}): Promise<ApiUnde
     },
     broadcasts: router,
     targets,
+    pulls: sources,
     restream: { statusOf: () => [] },
     hooks: { statuses: () => [] },
     version: "1.2.3",
@@ -150,6 +155,7 @@ export async function makeApi(change: Partial<ApiOptions> = {}): Promise<ApiUnde
     router,
     metrics,
     pulls,
+    sources,
     folder,
     ready: true,
     ask,

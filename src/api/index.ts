@@ -20,6 +20,7 @@ import { countAnswers } from "./request-count.ts";
 import { frameworkRefusal, issuesFault, requestFault, requireJson } from "./request-refusal.ts";
 import { DATA_HEADERS, pageHeaders } from "./security-headers.ts";
 import { addStreamRoutes } from "./stream-routes.ts";
+import { addPullRoutes } from "./pull-routes.ts";
 import { addTargetRoutes } from "./target-routes.ts";
 
 /** Bytes of an API request's body; more is answered with `REQUEST_INVALID`. */
@@ -39,7 +40,7 @@ export interface Api {
 }
 
 /** Methods that an address may have; HEAD goes with GET. */
-const METHODS = ["GET", "POST", "PATCH", "DELETE"] as const;
+const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"] as const;
 
 /** Where encoders push to, as the asker would reach it. */
 function ingestOf(options: ApiOptions): (request: Request) => IngestAnswer {
@@ -171,6 +172,7 @@ export function createApi(options: ApiOptions): Api {
   addStreamRoutes(app, { catalogue, live, broadcasts, ingest });
   addKeyRoutes(app, { catalogue, live, ingest });
   addTargetRoutes(app, { targets: options.targets, restream: options.restream });
+  addPullRoutes(app, { catalogue, pulls: options.pulls, live });
   addHookRoutes(app, { hooks: options.hooks });
   addMultitrackRoutes(app, { catalogue, clock, observer, ingest });
   addLiveRoutes(app, { board, events, clock });

@@ -6,6 +6,7 @@ import type {
   BroadcastStopper,
   HookStatuses,
   LiveStatus,
+  PullCatalogue,
   StreamCatalogue,
   TargetCatalogue,
   TargetStatuses,
@@ -27,6 +28,7 @@ export interface ApiOptions {
   readonly live: LiveStatus;
   readonly broadcasts: BroadcastStopper;
   readonly targets: TargetCatalogue;
+  readonly pulls: PullCatalogue;
   readonly restream: TargetStatuses;
   readonly hooks: HookStatuses;
   readonly clock: Clock;

@@ -134,6 +134,20 @@ export interface HookStatuses {
   statuses(): readonly AdminHook[];
 }
 
+/** Where a stream is to be fetched from. */
+export interface PullChange {
+  readonly url: string;
+  readonly loop?: boolean | undefined;
+}
+
+/** Where streams are fetched from. */
+export interface PullCatalogue {
+  /** @throws Fault `STREAM_UNKNOWN`, `KEY_MANAGED`, `CONFIG_INVALID`, `STORE_CONFLICT`, `STORE_FAILED`, `DISK_FULL`. */
+  set(stream: string, change: PullChange): Promise<void>;
+  /** Nothing happens when it is not fetched. @throws Fault `STREAM_UNKNOWN`, `KEY_MANAGED`, `STORE_CONFLICT`, `STORE_FAILED`, `DISK_FULL`. */
+  remove(stream: string): Promise<void>;
+}
+
 /** How targets stand. */
 export interface TargetStatuses {
   /** Of each of the stream's targets. */

@@ -158,6 +158,8 @@ const pull = z
   .object({
     state: z.enum(["connecting", "live", "waiting", "ended"]).describe("`waiting`: before the next attempt"),
     place: z.string().describe("the source, without its secrets"),
+    loop: z.boolean().describe("what has an end begins again there"),
+    managedBy: z.enum(["file", "platform"]).describe("`file`: declared in the configuration file, changed there only"),
     sinceMs: ms,
     failures: z.number().describe("one after another"),
     nextTryMs: ms.nullable().describe("when it is tried again"),

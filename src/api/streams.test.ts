@@ -58,7 +58,8 @@ describe("streams", () => {
     await made.add({ name: "quiet" });
     const lastProblem = { code: "PULL_FAILED", message: "rtmp://h.example: no answer", hint: null, atMs: 4 };
     const place = "rtmp://h.example";
-    made.pulls.set("film", { state: "waiting", place, sinceMs: 5, failures: 2, nextTryMs: 7, lastProblem });
+    const set = { loop: false, managedBy: "file" } as const;
+    made.pulls.set("film", { state: "waiting", place, ...set, sinceMs: 5, failures: 2, nextTryMs: 7, lastProblem });
     expect((await streamOf(await made.askAdmin(`${STREAMS}/film`))).pull).toEqual(made.pulls.get("film"));
     const { streams } = (await (await made.askAdmin(STREAMS)).json()) as AdminStreamsAnswer;
     expect(streams.map(({ pull }) => pull?.state)).toEqual(["waiting", undefined]);
@@ -440,6 +441,7 @@ describe("the OpenAPI document", () => {
     expect(operations.map(({ route }) => route).sort()).toEqual([
       "delete /api/v1/streams/{name}",
       "delete /api/v1/streams/{name}/keys/{id}",
+      "delete /api/v1/streams/{name}/pull",
       "delete /api/v1/streams/{name}/targets/{id}",
       "get /api/v1/hooks",
       "get /api/v1/live",
@@ -457,6 +459,7 @@ describe("the OpenAPI document", () => {
       "post /api/v1/streams/{name}/stop",
       "post /api/v1/streams/{name}/switch",
       "post /api/v1/streams/{name}/targets",
+      "put /api/v1/streams/{name}/pull",
     ]);
     for (const { path, operation } of operations) {
       const { responses, security } = operation;

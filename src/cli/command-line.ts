@@ -35,6 +35,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./targets.ts")).targetsCommand,
   },
   {
+    name: "pull",
+    summary: "fetch a stream from another server",
+    load: async () => (await import("./pull.ts")).pullCommand,
+  },
+  {
     name: "publish",
     summary: "push a file or a test picture in real time",
     load: async () => (await import("./publish.ts")).publishCommand,

@@ -1,7 +1,8 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { Catalogue } from "#control/catalogue.ts";
-import { openTargets } from "#control/index.ts";
+import { openPulls, openTargets } from "#control/index.ts";
+import type { PullSources } from "#control/pull-sources.ts";
 import type { RestreamTargets } from "#control/restream-targets.ts";
 import { Fault } from "#faults/fault.ts";
 import type { Config } from "#node/config-schema.ts";
@@ -21,6 +22,7 @@ const LOCK_WAIT_MS = 300;
 export interface OpenDataFolder {
   readonly catalogue: Catalogue;
   readonly targets: RestreamTargets;
+  readonly pulls: PullSources;
   close(): void;
 }
 
@@ -51,15 +53,13 @@ async function openDataFolder(config: Config): Promise<OpenDataFolder> {
     checkpoints: store.checkpoints,
   });
   await catalogue.load();
-  const targets = await openTargets(catalogue, {
-    store,
-    secrets,
-    observer: silentObserver,
-    declared: declaredStreams(config),
-  });
+  const around = { store, secrets, observer: silentObserver, declared: declaredStreams(config) };
+  const targets = await openTargets(catalogue, around);
+  const pulls = await openPulls(catalogue, around);
   return {
     catalogue,
     targets,
+    pulls,
     close: () => {
       store.close();
       lock.release();

@@ -46,7 +46,8 @@ function listedFrom({ createdAtMs: createdMs, effective: effectiveSettings, ...r
   return listed({ ...rest, createdMs, effectiveSettings });
 }
 
-function existing(catalogue: Catalogue, name: string): StreamInfo {
+/** The stream of this name. @throws Fault `STREAM_UNKNOWN`. */
+export function existingStream(catalogue: Catalogue, name: string): StreamInfo {
   const stream = catalogue.get(name);
   if (stream !== undefined) return stream;
   throw new Fault("STREAM_UNKNOWN", `there is no stream ${JSON.stringify(name.slice(0, 80))}`, { hint: LIST_HINT });
@@ -57,12 +58,12 @@ function localDesk({ catalogue, close }: OpenDataFolder): StreamDesk {
     list: async () => catalogue.list().map(listedFrom),
     add: (stream) => catalogue.add(stream),
     change: async (name, { settings, ...rest }) => {
-      const own = existing(catalogue, name).settings;
+      const own = existingStream(catalogue, name).settings;
       const merged = settings === undefined ? {} : { settings: parseStreamSettings({ ...own, ...settings }) };
       return listedFrom(await catalogue.update(name, { ...rest, ...merged }));
     },
     // No node runs: nothing is on air.
-    stop: async (name) => void existing(catalogue, name),
+    stop: async (name) => void existingStream(catalogue, name),
     rotateKey: (name, overlapSeconds) => catalogue.rotateKey(name, { overlapSeconds }),
     revokeKey: async (name, keyId) => void (await catalogue.revokeKey(name, keyId)),
     remove: (name) => catalogue.remove(name),

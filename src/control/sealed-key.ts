@@ -2,7 +2,7 @@ import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
 import { Fault } from "#faults/fault.ts";
 import type { SecretFiles } from "#store/ports.ts";
 
-/** Name of the secret file with the key that targets' keys are encrypted with. */
+/** Name of the secret file with the key that targets' keys and sources of pulls are encrypted with. */
 const SECRET_NAME = "target-keys-secret";
 const ALGORITHM = "aes-256-gcm";
 const SECRET_BYTES = 32;
@@ -52,12 +52,23 @@ export async function readKeySealer(secrets: SecretFiles): Promise<KeySealer | u
   const secret = Buffer.from(kept, "base64");
   if (secret.byteLength === SECRET_BYTES) return new KeySealer(secret);
   throw new Fault("DATA_DIR_UNUSABLE", `the secret file ${SECRET_NAME} does not hold ${SECRET_BYTES} bytes`, {
-    hint: "Restore it from a backup, or remove it and give the restream targets their keys again.",
+    hint: "Restore it from a backup, or remove it and give restream targets their keys and pulls their sources again.",
   });
 }
 
-/** Makes the data folder's sealer with a random secret. @throws Fault `DATA_DIR_UNUSABLE`, `DISK_FULL`. */
-export async function makeKeySealer(secrets: SecretFiles): Promise<KeySealer> {
+/** Sealers that are being made: two at a time would lose each other's secret. */
+const making = new WeakMap<SecretFiles, Promise<KeySealer>>();
+
+/** The data folder's sealer, with a random secret when it has none yet. @throws Fault `DATA_DIR_UNUSABLE`, `DISK_FULL`. */
+export function makeKeySealer(secrets: SecretFiles): Promise<KeySealer> {
+  const made = making.get(secrets) ?? keptOrNew(secrets).finally(() => making.delete(secrets));
+  making.set(secrets, made);
+  return made;
+}
+
+async function keptOrNew(secrets: SecretFiles): Promise<KeySealer> {
+  const kept = await readKeySealer(secrets);
+  if (kept !== undefined) return kept;
   const secret = randomBytes(SECRET_BYTES);
   await secrets.write(SECRET_NAME, secret.toString("base64"));
   return new KeySealer(secret);

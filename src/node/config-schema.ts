@@ -138,7 +138,7 @@ const stream = z.strictObject({
     matches: (value) => parsePullSource(value) !== undefined,
     isSecret: true,
   }).optional(),
-  pullLoop: onOff({ description: "A file of `pull` begins again at its end." }).optional(),
+  pullLoop: onOff({ description: "A file of `pull`, also one of the web, begins again at its end." }).optional(),
   whenBusy: SETTING_KEYS.whenBusy.optional(),
   switchBack: SETTING_KEYS.switchBack.optional(),
   continuity: SETTING_KEYS.continuity.optional(),

@@ -73,7 +73,7 @@ export function makeGatekeeper(options: {
   };
 }
 
-/** Lets pulls onto the gate: the operator's configuration names them, so that no key and no hook is asked. */
+/** Lets pulls onto the gate: an operator names them, so that no key and no hook is asked. */
 export function makePullGate(options: {
   readonly config: Config;
   readonly catalogue: Catalogue;

@@ -1,8 +1,8 @@
 import { resolve } from "node:path";
 import type { DeclaredStream } from "#control/index.ts";
+import type { DeclaredPull } from "#control/pull-sources.ts";
 import { type EffectiveSettings, partMsOf, settingsOf } from "#control/stream-settings.ts";
 import { parsePullSource } from "#media/pull-source.ts";
-import type { PullSpec } from "#pull/puller.ts";
 import type { Config } from "./config-schema.ts";
 
 /** The settings that streams have unless they decide for themselves. */
@@ -22,7 +22,14 @@ export function declaredStreams(config: Config): DeclaredStream[] {
     const lengths = { latency, segmentSeconds, partMs, graceSeconds, ladder };
     const continuous = { whenBusy, switchBack, continuity, slateAfterMs, slateWords, alwaysOn };
     const { targets = [] } = stream;
-    return { name, key, title, settings: settingsOf({ ...lengths, ...continuous }), targets };
+    return {
+      name,
+      key,
+      title,
+      settings: settingsOf({ ...lengths, ...continuous }),
+      targets,
+      pull: declaredPull({ name, key, title, ...stream }),
+    };
   });
 }
 
@@ -33,10 +40,7 @@ export function slateFileOf(config: Config, stream: string): string | undefined 
   return path === undefined ? undefined : resolve(path);
 }
 
-/** The streams of the configuration file that are fetched from elsewhere. */
-export function pulledStreams(config: Config): PullSpec[] {
-  return config.streams.flatMap(({ name, pull, pullLoop }) => {
-    const source = pull === undefined ? undefined : parsePullSource(pull);
-    return source === undefined ? [] : [{ stream: name, source, loop: pullLoop === true && source.kind === "file" }];
-  });
+function declaredPull({ pull, pullLoop = false }: Config["streams"][number]): DeclaredPull | undefined {
+  const source = pull === undefined ? undefined : parsePullSource(pull);
+  return source === undefined ? undefined : { source, loop: pullLoop };
 }

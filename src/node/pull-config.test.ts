@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ConfigFault, loadConfig } from "./config.ts";
 import type { Config } from "./config-schema.ts";
-import { pulledStreams } from "./platform-settings.ts";
+import { declaredStreams } from "./platform-settings.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "grandstand-pull-config-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -27,9 +27,10 @@ streams:
   const url = "rtmp://u:pw@host.example/live/key";
   const stage = { kind: "url", protocol: "rtmp", host: "host.example", portText: "", url } as const;
   expect([config.pullPrivate, config.pullInsecure]).toEqual([true, true]);
-  expect(pulledStreams(config)).toEqual([
-    { stream: "stage", source: stage, loop: false },
-    { stream: "film", source: { kind: "file", path: "/srv/film.mp4" }, loop: true },
+  expect(declaredStreams(config).map(({ pull }) => pull)).toEqual([
+    undefined,
+    { source: stage, loop: true },
+    { source: { kind: "file", path: "/srv/film.mp4" }, loop: true },
   ]);
   expect([load("").pullPrivate, load("").pullInsecure]).toEqual([false, false]);
 });

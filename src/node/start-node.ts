@@ -31,7 +31,7 @@ import { guardCheckpoints } from "./guarded-checkpoints.ts";
 import { type HttpListeners, openHttp } from "./http.ts";
 import { keepAlwaysOn } from "./always-on.ts";
 import { removeNodeFile, writeNodeFile } from "./node-file.ts";
-import { declaredStreams, platformSettings, pulledStreams } from "./platform-settings.ts";
+import { declaredStreams, platformSettings } from "./platform-settings.ts";
 import { probePorts } from "./port-probe.ts";
 import { measureProcess } from "./process-metrics.ts";
 import type { BannerFacts } from "./process-messages.ts";
@@ -133,18 +133,17 @@ function startLadder(options: NodeOptions, router: Router, catalogue: Control["c
   return startTranscoder({ clock, observer, metrics, directory: router, settings });
 }
 
-/** The pulls, which the configuration names. */
+/** The pulls of the streams that are fetched from elsewhere. */
 async function startPulls(
   options: NodeOptions,
   router: Router,
-  catalogue: Control["catalogue"],
+  { catalogue, pulls }: Control,
   closers: Closers,
 ): Promise<Pull> {
   const { config, clock, observer, metrics } = options;
   const gate = makePullGate({ config, catalogue, router });
-  const sources = pulledStreams(config);
   const { pullPrivate: allowPrivate, pullInsecure: insecure } = config;
-  const pull = await startPull({ clock, observer, metrics, sources, gate, allowPrivate, insecure });
+  const pull = await startPull({ clock, observer, metrics, directory: pulls, gate, allowPrivate, insecure });
   closers.add("pull", () => pull.close());
   return pull;
 }
@@ -174,7 +173,7 @@ async function startParts(options: NodeOptions, closers: Closers, isReady: () =>
   const { parkedRequests } = config.limits;
   const edge = await startEdge({ ...around, source: origin, posters: pictures, limits: { parkedRequests } });
   closers.add("edge", (deadlineMs) => edge.close({ deadlineMs }));
-  const pull = await startPulls(options, router, catalogue, closers);
+  const pull = await startPulls(options, router, control, closers);
   closers.add("streams that are always on", keepAlwaysOn({ config, catalogue, router }));
   const ingestPorts = {
     rtmpPort: config.rtmpPort,
@@ -193,6 +192,7 @@ async function startParts(options: NodeOptions, closers: Closers, isReady: () =>
     },
     broadcasts: router,
     targets: control.targets,
+    pulls: control.pulls,
     restream,
     hooks,
     version: VERSION,

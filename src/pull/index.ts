@@ -4,13 +4,13 @@ import type { Observer } from "#observe/event.ts";
 import type { Metrics } from "#observe/metrics.ts";
 import type { Clock } from "#time/clock.ts";
 import { isPublicAddress } from "./address-rule.ts";
-import type { PullGate } from "./ports.ts";
-import { Puller, type PullSpec, type PullStatus } from "./puller.ts";
+import type { PullDirectory, PullGate, PullSpec } from "./ports.ts";
+import { Puller, type PullStatus } from "./puller.ts";
 import type { AddressRule } from "./reach.ts";
 
 /** What {@link startPull} needs. */
 export interface PullOptions {
-  readonly sources: readonly PullSpec[];
+  readonly directory: PullDirectory;
   readonly gate: PullGate;
   readonly clock: Clock;
   readonly observer: Observer;
@@ -35,15 +35,25 @@ export interface Pull extends Role {
   workerPid(stream: string): number | undefined;
 }
 
+/** Whether a pull goes on with what its stream has become. */
+function isSame(a: PullSpec, b: PullSpec): boolean {
+  return a.loop === b.loop && JSON.stringify(a.source) === JSON.stringify(b.source);
+}
+
 class RunningPull implements Pull {
   readonly closed: Promise<Error | null>;
-  readonly #pullers: ReadonlyMap<string, Puller>;
+  readonly #directory: PullDirectory;
+  readonly #makePuller: (spec: PullSpec) => Puller;
+  readonly #pullers = new Map<string, Puller>();
+  /** What is done with a stream's pull comes after what was done before. */
+  readonly #turns = new Map<string, Promise<void>>();
+  readonly #stopListening: () => void;
   readonly #removeGauge: () => void;
   readonly #resolveClosed: (error: Error | null) => void;
   #closing: Promise<void> | undefined;
 
   constructor(options: PullOptions) {
-    const { sources, gate, clock, observer, metrics, allowPrivate = false, random = Math.random } = options;
+    const { directory, gate, clock, observer, metrics, allowPrivate = false, random = Math.random } = options;
     const permits = options.permits ?? (allowPrivate ? () => true : isPublicAddress);
     const trust = { ca: options.ca, insecure: options.insecure ?? false };
     const { promise, resolve } = Promise.withResolvers<Error | null>();
@@ -63,7 +73,10 @@ class RunningPull implements Pull {
       attempted: () => attempts.add(),
       failed: () => failures.add(),
     };
-    this.#pullers = new Map(sources.map((spec) => [spec.stream, new Puller({ ...around, spec })]));
+    this.#directory = directory;
+    this.#makePuller = (spec) => new Puller({ ...around, spec });
+    for (const spec of directory.pulls()) this.#pullers.set(spec.stream, this.#makePuller(spec));
+    this.#stopListening = directory.onChange((stream) => this.#changed(stream));
     this.#removeGauge = metrics.gauge("grandstand_pull_live", "Streams that are pulled and on air.", () =>
       [...this.#pullers.values()].reduce((sum, { status }) => sum + (status.state === "live" ? 1 : 0), 0),
     );
@@ -81,7 +94,29 @@ class RunningPull implements Pull {
     return (this.#closing ??= this.#close());
   }
 
+  #changed(stream: string): void {
+    const turn = (this.#turns.get(stream) ?? Promise.resolve())
+      .then(() => this.#follow(stream))
+      .finally(() => {
+        if (this.#turns.get(stream) === turn) this.#turns.delete(stream);
+      });
+    this.#turns.set(stream, turn);
+  }
+
+  /** Brings a stream's pull to what the directory says of it now. */
+  async #follow(stream: string): Promise<void> {
+    const puller = this.#pullers.get(stream);
+    const before = this.#directory.pullOf(stream);
+    if (puller !== undefined && before !== undefined && isSame(puller.spec, before)) return;
+    await puller?.close();
+    const wanted = this.#closing === undefined ? this.#directory.pullOf(stream) : undefined;
+    if (wanted === undefined) this.#pullers.delete(stream);
+    else this.#pullers.set(stream, this.#makePuller(wanted));
+  }
+
   async #close(): Promise<void> {
+    this.#stopListening();
+    await Promise.all(this.#turns.values());
     await Promise.all([...this.#pullers.values()].map((puller) => puller.close()));
     this.#removeGauge();
     this.#resolveClosed(null);

@@ -21,7 +21,7 @@ const USUAL_PORTS = { rtmps: 443, rtsps: 322 } as const;
 /** What {@link openingOf} goes by. */
 export interface OpeningOptions {
   readonly source: PullSource;
-  /** Only for files. */
+  /** Only for files, also those of the web. */
   readonly loop: boolean;
   readonly way: WayOut;
   /** Sources inside the operator's own network are allowed. */
@@ -121,7 +121,7 @@ export async function openingOf(options: OpeningOptions): Promise<Opening> {
     const proxy = await startGuardProxy(way, refused);
     // One request for each connection: the proxy sees every one.
     const web = { ...timed, http_persistent: "0", http_multiple: "0" };
-    const settings = { ...opening, input: proxy.plain(url), paced: true, protocols: WEB_PROTOCOLS, options: web };
+    const settings = { ...opening, loop, input: proxy.plain(url), paced: true, protocols: WEB_PROTOCOLS, options: web };
     return { settings, proxyUrl: proxy.url, close: () => proxy.close() };
   }
   if (protocol === "rtmps" || protocol === "rtsps") {

@@ -7,7 +7,7 @@ import { RecordingObserver } from "#observe/event.ts";
 import { Metrics } from "#observe/metrics.ts";
 import { systemClock } from "#time/system-clock.ts";
 import { type Pull, type PullOptions, startPull } from "./index.ts";
-import type { PullOrigin } from "./ports.ts";
+import type { PullDirectory, PullOrigin, PullSpec } from "./ports.ts";
 
 /** What one session brought to the gate. */
 export interface TakenSession {
@@ -19,9 +19,37 @@ export interface TakenSession {
   ended: SessionEnd | undefined;
 }
 
+/** The catalogue's source of stream `film`. */
+export class SourceUnderTest implements PullDirectory {
+  #spec: PullSpec | undefined;
+  readonly #listeners = new Set<(stream: string) => void>();
+
+  *pulls(): Generator<PullSpec> {
+    if (this.#spec !== undefined) yield this.#spec;
+  }
+
+  pullOf(stream: string): PullSpec | undefined {
+    return stream === "film" ? this.#spec : undefined;
+  }
+
+  onChange(listener: (stream: string) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Changes it; `undefined`: the stream is not pulled. */
+  set(text: string | undefined, loop = false): void {
+    const source = text === undefined ? undefined : parsePullSource(text);
+    if (text !== undefined && source === undefined) throw new Error(`no source: ${text}`);
+    this.#spec = source === undefined ? undefined : { stream: "film", source, loop, managedBy: "platform" };
+    for (const listener of this.#listeners) listener("film");
+  }
+}
+
 /** A pull of one stream, `film`, and what it brings. */
 export interface PullUnderTest extends AsyncDisposable {
   readonly pull: Pull;
+  readonly source: SourceUnderTest;
   readonly sessions: TakenSession[];
   readonly observer: RecordingObserver;
   readonly metrics: Metrics;
@@ -36,13 +64,13 @@ export async function pullOf(
   text: string,
   options: Partial<PullOptions> & { loop?: boolean } = {},
 ): Promise<PullUnderTest> {
-  const source = parsePullSource(text);
-  if (source === undefined) throw new Error(`no source: ${text}`);
+  const source = new SourceUnderTest();
+  source.set(text, options.loop);
   const sessions: TakenSession[] = [];
   const observer = new RecordingObserver();
   const metrics = new Metrics();
   const pull = await startPull({
-    sources: [{ stream: "film", source, loop: options.loop ?? false }],
+    directory: source,
     gate: {
       admit: (stream, origin) => {
         const expel = new AbortController();
@@ -72,6 +100,7 @@ export async function pullOf(
   });
   return {
     pull,
+    source,
     sessions,
     observer,
     metrics,

@@ -108,6 +108,29 @@ describe("a file", () => {
   }, 20_000);
 });
 
+describe("a source that changes while the node runs", () => {
+  test("is left at once, with its session and its worker, for the new one, or for none", async () => {
+    await using made = await pullOf(film, { loop: true });
+    const live = (count: number): Promise<number> =>
+      made.until(15_000, `session ${count}`, () =>
+        made.sessions[count - 1] === undefined ? undefined : made.pull.workerPid("film"),
+      );
+    const first = await live(1);
+    made.source.set(film, true);
+    made.source.set(`http://127.0.0.1:${web.port}/hls/index.m3u8`);
+    const second = await live(2);
+    expect([made.sessions[0]?.ended, second === first]).toEqual(["lost", false]);
+    expect(() => process.kill(first, 0)).toThrow("ESRCH");
+    expect(made.pull.status("film")).toMatchObject({ place: `http://127.0.0.1:${web.port}`, loop: false });
+    made.source.set(undefined);
+    await made.until(5000, "the end", () => (made.pull.status("film") === undefined ? true : undefined));
+    expect([made.sessions.length, made.sessions[1]?.ended, failures(made)]).toEqual([2, "lost", []]);
+    expect(() => process.kill(second, 0)).toThrow("ESRCH");
+    made.source.set(film);
+    await live(3);
+  }, 60_000);
+});
+
 describe("HLS", () => {
   test("is pulled in its own time", async () => {
     await using made = await pullOf(`http://127.0.0.1:${web.port}/hls/index.m3u8`);
@@ -119,6 +142,17 @@ describe("HLS", () => {
     expect((arrivedMs.at(-1) ?? 0) - (arrivedMs[0] ?? 0)).toBeGreaterThan(5000);
     await made.until(5000, "the failure", () => (failures(made).length > 0 ? true : undefined));
     expect(failures(made)[0]).toStartWith(`PULL_FAILED http://127.0.0.1:${web.port} ended its stream`);
+  }, 25_000);
+
+  test("that has an end begins again there when it loops, with times that go on", async () => {
+    await using made = await pullOf(`http://127.0.0.1:${web.port}/hls/index.m3u8`, { loop: true });
+    const frames = await made.until(20_000, "the second pass", () => {
+      const taken = pictures(made.sessions[0]);
+      return taken.length > 200 ? taken : undefined;
+    });
+    const steps = frames.slice(1).map(({ dts }, i) => dts - (frames[i]?.dts ?? 0));
+    expect(steps.filter((step) => step < 20 || step > 200)).toEqual([]);
+    expect(made.sessions.length).toBe(1);
   }, 25_000);
 
   test("whose playlist leads to files or into this network reaches none of it", async () => {

@@ -1,5 +1,5 @@
 /**
- * One stream's pull, for as long as the node runs.
+ * One stream's pull, for as long as its source is the same.
  *
  *   connecting ─first frame at the gate─▶ live ─fault─▶ waiting ─back-off─▶ connecting
  *        └──────────────fault───────────────────────────▶┘
@@ -10,13 +10,13 @@ import { TrackNormaliser } from "#codecs/track-normaliser.ts";
 import { Fault } from "#faults/fault.ts";
 import type { RawTrack } from "#media/frame.ts";
 import type { PublishSink } from "#media/publish.ts";
-import { pullPlace, type PullSource } from "#media/pull-source.ts";
+import { pullPlace } from "#media/pull-source.ts";
 import type { TrackConfig } from "#media/track.ts";
 import type { Observer } from "#observe/event.ts";
 import type { Clock } from "#time/clock.ts";
 import type { WayOut } from "./connection.ts";
 import { type Opening, openingOf } from "./opening.ts";
-import type { PullGate } from "./ports.ts";
+import type { PullGate, PullSpec } from "./ports.ts";
 import { PullProcess } from "./pull-process.ts";
 import { retryDelayMs } from "./retry-delay.ts";
 
@@ -25,20 +25,17 @@ const STEADY_MS = 30_000;
 /** Times of sessions begin here, milliseconds: a track may begin a little before the one that began the source. */
 const FIRST_STAMP_MS = 10_000;
 const STAMP_MODULUS: number = 2 ** 32;
-
-/** A stream that is pulled. */
-export interface PullSpec {
-  readonly stream: string;
-  readonly source: PullSource;
-  /** A file begins again at its end. */
-  readonly loop: boolean;
-}
+/** Stands for a source that is kept but cannot be read. */
+const UNREADABLE = "an address that cannot be read";
 
 /** How a pull stands. */
 export interface PullStatus {
   readonly state: "connecting" | "live" | "waiting" | "ended";
   /** The source without its secrets. */
   readonly place: string;
+  /** It begins again at its end. */
+  readonly loop: boolean;
+  readonly managedBy: PullSpec["managedBy"];
   /** Milliseconds since the Unix epoch. */
   readonly sinceMs: number;
   /** Failures one after another. */
@@ -108,22 +105,31 @@ export class Puller {
 
   constructor(options: PullerOptions) {
     this.#options = options;
-    this.#place = pullPlace(options.spec.source);
+    const { source } = options.spec;
+    this.#place = source === undefined ? UNREADABLE : pullPlace(source);
     this.#sinceMs = options.clock.wallMs();
     this.#done = this.#run();
   }
 
   get status(): PullStatus {
+    const { spec } = this.#options;
     const { fault, atMs = 0 } = this.#problem ?? {};
     return {
       state: this.#state,
       place: this.#place,
+      loop: spec.loop,
+      managedBy: spec.managedBy,
       sinceMs: this.#sinceMs,
       failures: this.#failures,
       nextTryMs: this.#nextTryMs ?? null,
       lastProblem:
         fault === undefined ? null : { code: fault.code, message: fault.message, hint: fault.hint ?? null, atMs },
     };
+  }
+
+  /** What it fetches. */
+  get spec(): PullSpec {
+    return this.#options.spec;
   }
 
   /** Process id of the worker, while there is one. */
@@ -188,11 +194,17 @@ export class Puller {
       this.#options.refused(fault);
     };
     try {
-      opening = await openingOf({ ...this.#options, ...spec, refused });
+      const { source, loop } = spec;
+      if (source === undefined) {
+        throw new Fault("CONFIG_INVALID", "the address of the source cannot be read any more", {
+          hint: "Set the stream's source again.",
+        });
+      }
+      opening = await openingOf({ ...this.#options, source, loop, refused });
       if (this.#stop.signal.aborted) return undefined;
       this.#process = new PullProcess({ ...opening, clock });
       await this.#read(this.#process);
-      if (spec.source.kind === "file") {
+      if (source.kind === "file") {
         this.#end("finished");
         return undefined;
       }
@@ -251,7 +263,7 @@ export class Puller {
   #admit(): PublishSink {
     const { gate, observer, spec, clock } = this.#options;
     const { source, stream } = spec;
-    const address = source.kind === "file" ? "file" : source.host;
+    const address = source?.kind === "url" ? source.host : "file";
     const sink = gate.admit(stream, { address, place: this.#place });
     this.#enter("live");
     observer.event("info", "pull.live", { stream, place: this.#place }, "a source is pulled");

@@ -4,7 +4,7 @@
  *   waiting ─first keyframe─▶ on air ─no encoder delivers─▶ interrupted ─▶ slate ─one delivers again─▶ on air
  *                              └─another is better: switch ─▶ on air         └─all gone, grace over─▶ ended
  *
- * One session is on air, the others stand by; the {@link Lineup} knows when they change places, the {@link SlatePlayer} plays while there is none.
+ * One session is on air, the others stand by; the {@link Lineup} knows when they change places, the {@link Intermission} fills the time while there is none.
  */
 import { Fault } from "#faults/fault.ts";
 import { LiveBroadcast } from "#link/live-broadcast.ts";
@@ -16,20 +16,16 @@ import type { EncoderMetadata, PublishRequest, PublishSink, SessionEnd } from "#
 import type { TrackConfig } from "#media/track.ts";
 import type { GateCheckpoint } from "#timeline/checkpoint.ts";
 import { Gate } from "#timeline/gate.ts";
-import { AirLog, type AirReason, type Airtime } from "./air-log.ts";
+import { AirLog, type Airtime } from "./air-log.ts";
 import type { EncoderSession } from "./encoder-session.ts";
 import { type BroadcastHealth, broadcastHealth, KeyframeMeter, sessionHealth } from "./health.ts";
+import { Intermission } from "./intermission.ts";
 import { LifeEvents } from "./life-events.ts";
 import { type Air, Lineup, type Switch } from "./lineup.ts";
 import type { BroadcastSettings, RouterPorts } from "./ports.ts";
-import { SlatePlayer } from "./slate-player.ts";
-import { idleFormat, slateFormat } from "./slate-format.ts";
 
 /** How often a subscriber is told that the broadcast lives, milliseconds. */
 const HEAD_EVERY_MS = 250;
-/** How long after an encoder went on air its slate is made, milliseconds: the first pictures have the processor to themselves. */
-const SLATE_MADE_AFTER_MS = 2000;
-
 /** What the broadcast tells its router. */
 export interface BroadcastEvents {
   started(live: LiveBroadcast): void;
@@ -70,16 +66,7 @@ export class Broadcast {
   #arrivedMs: number;
   #headMs = Number.NEGATIVE_INFINITY;
   #state: BroadcastHealth["state"] = "interrupted";
-  readonly #slate: SlatePlayer;
-  /** When the session on air began. */
-  #begunMs = 0;
-  /** When what viewers see while nobody delivers is due. */
-  #restDueMs = Number.POSITIVE_INFINITY;
-  /** Why nobody is on air. */
-  #restWhy: AirReason = "started";
-  /** On air with its slate without any encoder, too. */
-  #isKept = false;
-  readonly #checkpoint: GateCheckpoint | undefined;
+  readonly #intermission: Intermission;
   #ended = false;
 
   constructor(options: BroadcastOptions) {
@@ -92,7 +79,7 @@ export class Broadcast {
     this.#meteredMs = ports.clock.nowMs();
     this.#arrivedMs = this.#meteredMs;
     this.#airLog = new AirLog({ nowMs: this.#meteredMs, wallMs: ports.clock.wallMs() });
-    this.#checkpoint = this.#loadCheckpoint();
+    const checkpoint = this.#loadCheckpoint();
     this.#gate = new Gate({
       settings: {
         stream: settings.stream,
@@ -103,29 +90,20 @@ export class Broadcast {
       },
       fence: options.fence,
       timelineId: options.timelineId,
-      checkpoint: this.#checkpoint,
+      checkpoint,
       ports: {
         started: (hello) => {
           this.live = new LiveBroadcast(hello);
           this.#events.started(this.live);
         },
         emit: (record) => this.live?.publish(record),
-        checkpoint: (checkpoint) => {
-          ports.checkpoints.save(settings.stream, { ...checkpoint, savedWallMs: ports.clock.wallMs() });
+        checkpoint: (state) => {
+          ports.checkpoints.save(settings.stream, { ...state, savedWallMs: ports.clock.wallMs() });
         },
       },
     });
-    this.#slate = new SlatePlayer({
-      maker: ports.slates,
-      gate: this.#gate,
-      observer: ports.observer,
-      texts: {
-        stream: settings.stream,
-        file: settings.slateFile,
-        title: settings.title,
-        words: settings.slateWords,
-      },
-    });
+    const end = (): void => this.end("grace-over");
+    this.#intermission = new Intermission({ settings, ports, gate: this.#gate, checkpoint, end });
     this.#lineup = new Lineup({ settings, ports, air: this.#air() });
   }
 
@@ -147,13 +125,12 @@ export class Broadcast {
 
   /** From now on it is on air also without an encoder, with its slate; or no longer. */
   keep(isKept: boolean): void {
-    if (isKept === this.#isKept) return;
-    this.#isKept = isKept;
+    const intermission = this.#intermission;
+    if (isKept === intermission.isKept) return;
     const nowMs = this.#ports.clock.nowMs();
-    if (isKept) {
-      this.#graceEndsMs = Number.POSITIVE_INFINITY;
-      if (this.#lineup.onAir === undefined && !this.#slate.plays) this.#restDueMs = nowMs;
-    } else this.#awaitEncoder(nowMs);
+    intermission.keep(isKept, this.#lineup.onAir !== undefined, nowMs);
+    if (isKept) this.#graceEndsMs = Number.POSITIVE_INFINITY;
+    else this.#awaitEncoder(nowMs);
   }
 
   /** Puts a session on air at its next keyframe. @throws Fault `SESSION_UNKNOWN`. */
@@ -168,9 +145,8 @@ export class Broadcast {
     this.#gate.tick(nowMs, wallMs);
     this.#heldSinceMs = this.#gate.holding ? (this.#heldSinceMs ?? nowMs) : undefined;
     this.#lineup.tick(nowMs);
-    this.#slate.tick(nowMs, wallMs);
-    this.#prepareSlate(nowMs);
-    this.#continue(nowMs);
+    this.#intermission.tick(this.#lineup.onAir, nowMs, wallMs);
+    if (this.#ended) return;
     this.#updateState(nowMs);
     if (this.#state === "live") this.#logEncoder();
     if (nowMs - this.#headMs >= HEAD_EVERY_MS) {
@@ -191,7 +167,7 @@ export class Broadcast {
   end(why: EndReason, fault?: Fault): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#slate.close();
+    this.#intermission.close();
     const nowMs = this.#ports.clock.nowMs();
     try {
       this.#gate.end(why, nowMs);
@@ -294,9 +270,7 @@ export class Broadcast {
       begin: (session, nowMs) => {
         this.#keyframes.interrupt();
         this.#heldSinceMs = undefined;
-        this.#begunMs = nowMs;
-        this.#restDueMs = Number.POSITIVE_INFINITY;
-        this.#slate.pause();
+        this.#intermission.encoderBegins(nowMs);
         gate.openSession(nowMs);
         if (session.metadata !== undefined) gate.describe(session.metadata);
         for (const { raw, config } of session.configs.values()) gate.configure(raw, config, nowMs);
@@ -306,11 +280,9 @@ export class Broadcast {
       feed: (frame, arrivedMs) => this.#feed(frame, arrivedMs),
       leave: (why, nowMs) => {
         gate.closeSession(nowMs);
-        const isGone = why === "finished" || why === "lost" || why === "refused";
-        this.#restDueMs = isGone ? nowMs + this.#settings.slateAfterMs : nowMs;
-        this.#restWhy = why;
         this.#updateState(nowMs, why);
-        this.#continue(nowMs);
+        this.#intermission.encoderLeft(why, nowMs);
+        if (!this.#ended) this.#updateState(nowMs, why);
       },
       heldMs: (nowMs) => (this.#heldSinceMs === undefined ? 0 : nowMs - this.#heldSinceMs),
       aheadMs: (nowMs) => gate.aheadMs(nowMs),
@@ -344,38 +316,13 @@ export class Broadcast {
 
   /** With nobody connected a broadcast waits as long as the grace says; one that never began does not. */
   #awaitEncoder(nowMs: number): void {
-    if (this.#ended || this.#isKept || this.#lineup.sessions.length > 0) return;
+    if (this.#ended || this.#intermission.isKept || this.#lineup.sessions.length > 0) return;
     if (this.#gate.started) this.#graceEndsMs = nowMs + this.#settings.graceSeconds * 1000;
     else this.end("stopped");
   }
 
-  /** Has the slate made that is shown when this encoder is gone. */
-  #prepareSlate(nowMs: number): void {
-    if (this.#settings.continuity !== "slate") return;
-    const session = this.#lineup.onAir;
-    if (session === undefined && this.#isKept && !this.#gate.started)
-      this.#slate.prepare(idleFormat(this.#checkpoint), nowMs);
-    if (session === undefined || !this.#gate.begun) return;
-    if (nowMs - this.#begunMs < SLATE_MADE_AFTER_MS) return;
-    const format = slateFormat(session, this.#gate.timeline);
-    if (format !== undefined) this.#slate.prepare(format, nowMs);
-  }
-
-  /** What viewers see while nobody delivers. */
-  #continue(nowMs: number): void {
-    // What was sent ahead of its time is still to be seen.
-    if (nowMs < this.#restDueMs || this.#ended || this.#gate.aheadMs(nowMs) > 0) return;
-    if (!this.#gate.started && !this.#isKept) return;
-    const { continuity } = this.#settings;
-    if (continuity === "end") this.end("grace-over");
-    if (continuity !== "slate" || !this.#slate.isReady) return;
-    this.#restDueMs = Number.POSITIVE_INFINITY;
-    this.#slate.start(nowMs, this.#ports.clock.wallMs());
-    this.#updateState(nowMs);
-  }
-
   get #stateNow(): BroadcastHealth["state"] {
-    if (this.#slate.plays) return "slate";
+    if (this.#intermission.showsSlate) return "slate";
     const delivers = this.#lineup.onAir !== undefined && this.#gate.started && !this.#gate.holding;
     return delivers ? "live" : "interrupted";
   }
@@ -389,7 +336,7 @@ export class Broadcast {
     this.#ports.observer.event(state === "live" ? "info" : "warn", `broadcast.${state}`, { stream: this.stream });
     const atMicros = Math.round(this.#gate.timeline.leader?.endMicros ?? nowMs * 1000);
     if (state === "live") this.#logEncoder();
-    else if (state === "slate") this.#airLog.slate(this.#restWhy, nowMs);
+    else if (state === "slate") this.#airLog.slate(this.#intermission.why, nowMs);
     else this.#logHeld(why, nowMs);
     this.live.publish({ type: "event", name: state === "live" ? "resumed" : "silent", atMicros });
     const session = this.#lineup.onAir;

@@ -136,6 +136,29 @@ test(
   DEADLINE_MS,
 );
 
+test.each([
+  [90, 0.5, 0.95],
+  [180, 0.95, 0.5],
+  [270, 0.5, 0.05],
+] as const)(
+  "a clip whose matrix turns it by %d degrees, counter-clockwise, is shown so",
+  async (degrees, x, y) => {
+    await start();
+    const [plain, file] = [join(folder, "plain.mp4"), join(folder, `turned-${degrees}.mp4`)];
+    // Bright on the left.
+    const halves = "color=black:size=160x160:rate=25:duration=0.2,drawbox=0:0:80:160:white:fill";
+    ffmpeg("-f", "lavfi", "-i", halves, "-c:v", "libx264", "-pix_fmt", "yuv420p", plain);
+    ffmpeg("-i", plain, "-c", "copy", "-metadata:s:v", `rotate=${degrees}`, file);
+    const slate = await slates.make(requestOf({ file, video: videoOf("avc", "160x160") }), calm());
+    expect(slate.fault).toBeUndefined();
+    const [picture] = lookAt(slate);
+    if (picture === undefined) throw new Error("no picture");
+    expect(at(picture, x, y)).toBeGreaterThan(200);
+    expect(at(picture, 1 - x, 1 - y)).toBeLessThan(50);
+  },
+  DEADLINE_MS,
+);
+
 /** Files that cannot be used, by what is said of them. */
 const REFUSED: readonly (readonly [string, string, (path: string) => void])[] = [
   ["absent.png", "cannot be opened", () => undefined],

@@ -15,6 +15,8 @@ import { Turns } from "./turns.ts";
 
 /** Workers at the same time at most; further requests wait. */
 const WORKERS_MAX = 2;
+/** How many of them may be busy with operators' files: a clip takes long, and cards are wanted at once. */
+const FILE_WORKERS_MAX = 1;
 /** Requests that may wait at most; further ones are refused with `LIMIT_REACHED`. */
 const WAITING_MAX = 1000;
 
@@ -79,6 +81,7 @@ class RunningSlates implements Slates {
   readonly #making = new Map<string, Making>();
   readonly #running = new Set<Making>();
   readonly #turns = new Turns(WORKERS_MAX, WAITING_MAX);
+  readonly #fileTurns = new Turns(FILE_WORKERS_MAX, WAITING_MAX);
   readonly #abort = new AbortController();
   readonly #resolveClosed: (error: Error | null) => void;
 
@@ -151,10 +154,10 @@ class RunningSlates implements Slates {
 
   #run(request: SlateRequest, signal: AbortSignal): Promise<Slate> {
     const { clock, worker } = this.#options;
-    return this.#turns.run(
-      async () => slateOf(request, await runSlateProcess(request, { ...worker, clock, signal })),
-      signal,
-    );
+    const work = async (): Promise<Slate> =>
+      slateOf(request, await runSlateProcess(request, { ...worker, clock, signal }));
+    const inTurn = (): Promise<Slate> => this.#turns.run(work, signal);
+    return request.file === undefined ? inTurn() : this.#fileTurns.run(inTurn, signal);
   }
 
   #tellRefused(stream: string, file: string, { code, message, hint }: Fault): void {

@@ -10,6 +10,7 @@ import {
 import { FFmpegError, Frame } from "node-av/lib";
 import { displaySize, type PictureFormat, type Size } from "./picture-format.ts";
 import { Scaler } from "./scaler.ts";
+import { upright } from "./upright.ts";
 
 /** Pictures with as many lines are taken for BT.709 where nothing is said, smaller ones for BT.601: so do players. */
 const HIGH_DEFINITION_LINES = 720;
@@ -29,7 +30,7 @@ interface Rectangle extends Size {
   readonly y: number;
 }
 
-/** Makes pictures of any size and format what a slate's encoder takes: as large as can be, in the middle, never stretched, in the slate's colours. */
+/** Makes pictures of any size and format what a slate's encoder takes: as large as can be, in the middle, upright, never stretched, in the slate's colours. */
 export class PictureFitter {
   readonly #format: PictureFormat;
   readonly #coded: Frame;
@@ -51,6 +52,22 @@ export class PictureFitter {
   /** The picture as it is coded; the same object each time, which stays ours and is overwritten by the next one. */
   fit(picture: Frame): Frame {
     if (picture.colorSpace === AVCOL_SPC_UNSPECIFIED) picture.colorSpace = guessedMatrix(picture);
+    const turned = upright(picture);
+    try {
+      return this.#fitUpright(turned ?? picture);
+    } finally {
+      turned?.free();
+    }
+  }
+
+  /** Gives its memory back. */
+  close(): void {
+    this.#scaler.close();
+    this.#inner?.free();
+    this.#coded.free();
+  }
+
+  #fitUpright(picture: Frame): Frame {
     const place = this.#placeOf(picture);
     const { width, height } = this.#format;
     FFmpegError.throwIfError(this.#coded.makeWritable(), "reuse a picture");
@@ -67,13 +84,6 @@ export class PictureFitter {
     const white = WHITE_BY_TRANSFER.get(this.#format.colour?.transfer ?? 0);
     if (white !== undefined) dim(this.#coded, white, this.#isFullRange ? 0 : BLACK_LUMA);
     return this.#coded;
-  }
-
-  /** Gives its memory back. */
-  close(): void {
-    this.#scaler.close();
-    this.#inner?.free();
-    this.#coded.free();
   }
 
   #allocate({ width, height }: Size): Frame {

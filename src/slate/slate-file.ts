@@ -5,6 +5,7 @@ import { Fault } from "#faults/fault.ts";
 import { decodeOne } from "./decode-one.ts";
 import { flatten, pixelsOf, toRgb } from "./rgb-picture.ts";
 import { openDecoder } from "./file-decoders.ts";
+import { upright } from "./upright.ts";
 
 /** Largest image, bytes. */
 const IMAGE_BYTES_MAX: number = 32 * 1024 * 1024;
@@ -82,6 +83,8 @@ export async function readImage(path: string, decoder: string): Promise<Frame> {
   })();
   if (picture === undefined) throw unusable(path, "there is no picture in it");
   try {
+    const turned = upright(picture);
+    if (turned !== undefined) return turned;
     const flat = toRgb(picture, picture);
     flatten(pixelsOf(flat));
     return flat;

@@ -162,6 +162,22 @@ test(
   DEADLINE_MS,
 );
 
+test(
+  "one worker at a time is busy with files, so that cards have the other",
+  async () => {
+    const alive: number[] = [];
+    const { slates, pids } = await start({ onStarted: () => alive.push(pids.filter(isAlive).length) });
+    const files = ["red", "green", "blue"].map((colour) => {
+      const file = join(folder, `${colour}.png`);
+      ffmpeg("-f", "lavfi", "-i", `color=${colour}:size=32x18:rate=1`, "-frames:v", "1", file);
+      return slates.make(requestOf({ video: small, file }), calm());
+    });
+    expect((await Promise.all(files)).map(({ fault }) => fault)).toEqual([undefined, undefined, undefined]);
+    expect(alive).toEqual([1, 1, 1]);
+  },
+  DEADLINE_MS,
+);
+
 test("one of several that wait for the same slate may leave", async () => {
   const { slates } = await start();
   const abort = new AbortController();

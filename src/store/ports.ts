@@ -50,6 +50,8 @@ export interface Store {
   readonly settings: RecordTable;
   /** Restream targets by stream. */
   readonly targets: RecordTable;
+  /** Where streams are fetched from, by stream. */
+  readonly pulls: RecordTable;
   readonly checkpoints: CheckpointTable;
   /** Idempotent; nothing may be called afterwards. */
   close(): void;

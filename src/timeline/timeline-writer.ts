@@ -298,11 +298,8 @@ export class TimelineWriter implements LaneSink {
     const since = micros - (this.series.newestCut?.startMicros ?? micros);
     let decision: CutDecision = "none";
     const mustCut = lane.pendingConfig !== undefined || lane !== this.leader;
-    const changes =
-      keyframe &&
-      !filler &&
-      this.#changesWith(lane) &&
-      (mustCut || micros >= this.series.earliestCutMicros - TICK_MICROS);
+    const mayCut = mustCut || micros >= this.series.earliestCutMicros - TICK_MICROS;
+    const changes = keyframe && !filler && this.#changesWith(lane) && mayCut;
     if (changes) decision = "independent";
     else if (since > 0 && !this.#isAboutToCut(lane)) {
       decision = decideCut({

@@ -200,6 +200,10 @@ export interface PullHealth {
   readonly state: "connecting" | "live" | "waiting" | "ended";
   /** The source without its secrets. */
   readonly place: string;
+  /** What has an end begins again there. */
+  readonly loop: boolean;
+  /** `file`: declared in the configuration file, and changed there. */
+  readonly managedBy: "file" | "platform";
   /** Milliseconds since the Unix epoch. */
   readonly sinceMs: number;
   /** Failures one after another. */

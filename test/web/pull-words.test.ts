@@ -7,6 +7,8 @@ const PROBLEM = { code: "PULL_FAILED", message: "rtmp://h.example: no answer", h
 const pull = (change: Partial<PullHealth>): PullHealth => ({
   state: "live",
   place: "rtmp://h.example",
+  loop: false,
+  managedBy: "platform",
   sinceMs: 0,
   failures: 0,
   nextTryMs: null,

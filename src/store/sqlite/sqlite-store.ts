@@ -144,6 +144,7 @@ export function openSqliteStore(path: string): Store {
       streams: new SqliteRecords(database, path, "streams"),
       settings: new SqliteRecords(database, path, "settings"),
       targets: new SqliteRecords(database, path, "targets"),
+      pulls: new SqliteRecords(database, path, "pulls"),
       checkpoints: new SqliteCheckpoints(database, path),
       close: () => {
         if (isOpen) database.close();

@@ -63,6 +63,9 @@ export const api = {
     ask(`${one(name)}/switch`, { method: "POST", headers: JSON_TYPE, body: JSON.stringify({ session }) }),
   rotateKey: (name: string): Promise<NewKeyAnswer> => ask(`${one(name)}/rotate-key`, { method: "POST" }),
   remove: (name: string): Promise<void> => ask(one(name), { method: "DELETE" }),
+  setPull: (name: string, pull: { readonly url: string; readonly loop: boolean }): Promise<AdminStream> =>
+    ask(`${one(name)}/pull`, { method: "PUT", headers: JSON_TYPE, body: JSON.stringify(pull) }),
+  removePull: (name: string): Promise<void> => ask(`${one(name)}/pull`, { method: "DELETE" }),
   targets: (name: string): Promise<AdminTargetsAnswer> => ask(`${one(name)}/targets`),
   addTarget: (name: string, target: WrittenTarget): Promise<AdminTarget> =>
     ask(`${one(name)}/targets`, { method: "POST", headers: JSON_TYPE, body: JSON.stringify(target) }),

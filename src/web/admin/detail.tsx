@@ -1,5 +1,5 @@
 import { useSignal } from "@preact/signals";
-import type { JSX } from "preact";
+import type { ComponentChildren, JSX } from "preact";
 import { CopyButton } from "#web/copy-button.tsx";
 import { Icon } from "#web/icons.tsx";
 import type { AdminStream, NewKeyAnswer } from "#web/wire.ts";
@@ -8,13 +8,21 @@ import { Health } from "./health.tsx";
 import { Confirm, CopyField } from "./key-dialogs.tsx";
 import { OnAir } from "./on-air.tsx";
 import { Pull } from "./pull.tsx";
+import { PullSource } from "./pull-form.tsx";
 import type { Room } from "./room.ts";
 import { Settings } from "./settings.tsx";
 import { Stills } from "./stills.tsx";
 import { Targets } from "./targets.tsx";
 
+interface ConnectProps {
+  readonly room: Room;
+  readonly stream: AdminStream;
+  /** What can be done in place of it. */
+  readonly instead: ComponentChildren;
+}
+
 /** How to connect an encoder to a stream that is off air. */
-function Connect({ room, stream }: { room: Room; stream: AdminStream }): JSX.Element {
+function Connect({ room, stream, instead }: ConnectProps): JSX.Element {
   const isOwn = stream.managedBy === "platform";
   return (
     <section class="panel" aria-labelledby="connect-title">
@@ -31,6 +39,7 @@ function Connect({ room, stream }: { room: Room; stream: AdminStream }): JSX.Ele
       <p class="quiet">
         In OBS: Settings → Stream, service Custom…. Then Output, mode Advanced, Keyframe Interval 2 s.
       </p>
+      {instead}
     </section>
   );
 }
@@ -73,6 +82,7 @@ export function Detail({ room, stream, onKey }: DetailProps): JSX.Element {
   const close = (): void => {
     asked.value = "";
   };
+  const pullSource = <PullSource stream={stream} onChanged={() => room.read()} />;
   const onAirNow = health === null ? "" : " Whoever broadcasts with the old key is cut off now.";
   return (
     <article class="detail" aria-labelledby="detail-title">
@@ -101,8 +111,8 @@ export function Detail({ room, stream, onKey }: DetailProps): JSX.Element {
       {health !== null && <Stills stream={name} />}
       {health !== null && <Health name={name} health={health} nowMs={room.nowMs.value} />}
       {stream.lastAirtime !== undefined && <OnAir airtime={stream.lastAirtime} />}
-      {stream.pull !== undefined && <Pull pull={stream.pull} nowMs={room.nowMs.value} />}
-      <Connect room={room} stream={stream} />
+      {stream.pull !== undefined && <Pull pull={stream.pull} nowMs={room.nowMs.value} actions={pullSource} />}
+      <Connect room={room} stream={stream} instead={stream.pull === undefined && pullSource} />
       <Targets stream={stream} nowMs={room.nowMs.value} />
       <Settings room={room} stream={stream} />
       {asked.value === "rotate" && (

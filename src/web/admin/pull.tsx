@@ -1,4 +1,4 @@
-import type { JSX } from "preact";
+import type { ComponentChildren, JSX } from "preact";
 import { Icon } from "#web/icons.tsx";
 import { exactText, sinceText } from "#web/time-words.ts";
 import type { PullHealth } from "#web/wire.ts";
@@ -11,8 +11,15 @@ const BADGES: Readonly<Record<PullHealth["state"], string>> = {
   ended: "badge-quiet",
 };
 
+interface PullProps {
+  readonly pull: PullHealth;
+  readonly nowMs: number;
+  /** What can be done about it. */
+  readonly actions: ComponentChildren;
+}
+
 /** Where the stream is fetched from, and how that goes. */
-export function Pull({ pull, nowMs }: { pull: PullHealth; nowMs: number }): JSX.Element {
+export function Pull({ pull, nowMs, actions }: PullProps): JSX.Element {
   const { state, place, sinceMs } = pull;
   const problem = pullProblemText(pull, nowMs);
   const note = pullNoteText(pull);
@@ -33,6 +40,7 @@ export function Pull({ pull, nowMs }: { pull: PullHealth; nowMs: number }): JSX.
         </p>
       )}
       {note !== "" && <p class="quiet">{note}</p>}
+      {actions}
     </section>
   );
 }
