@@ -74,6 +74,7 @@ async function openPlatform(folder: string, around: { clock: SimulatedClock; obs
       save: (stream, checkpoint) => checkpoints.save(stream, formatCheckpoint(checkpoint)),
       remove: (stream) => checkpoints.remove(stream),
     },
+    slates: { make: () => Promise.reject(new Error("no test of the API needs a slate")) },
   });
   const catalogue = new Catalogue({
     ...around,

@@ -12,6 +12,7 @@ const EVENTS: { readonly [Event in HookEvent]: Event } = {
   "stream.interrupted": "stream.interrupted",
   "stream.resumed": "stream.resumed",
   "stream.switched": "stream.switched",
+  "stream.slate": "stream.slate",
   "stream.ended": "stream.ended",
 };
 

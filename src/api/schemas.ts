@@ -25,7 +25,7 @@ const liveStream = z
   .object({
     name: z.string(),
     title: z.string(),
-    state: z.enum(["live", "interrupted", "offline"]),
+    state: z.enum(["live", "slate", "interrupted", "offline"]),
     sinceMs: ms.nullable(),
     endedMs: ms.nullable(),
     width: z.number().nullable(),
@@ -81,7 +81,7 @@ const airtime = z
 
 const health = z
   .object({
-    state: z.enum(["live", "interrupted"]),
+    state: z.enum(["live", "slate", "interrupted"]),
     sinceMs: ms,
     sessions: z.array(
       z.object({

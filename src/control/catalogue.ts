@@ -94,6 +94,7 @@ export class Catalogue {
   /** The key that the encoder on air showed; a revocation of any other key ends nobody's broadcast. */
   readonly #keyInUse = new Map<string, string>();
   readonly #removeListeners: ((stream: string) => Promise<void>)[] = [];
+  readonly #writeListeners: ((stream: StreamInfo) => void)[] = [];
 
   constructor(options: CatalogueOptions) {
     this.#options = options;
@@ -185,6 +186,10 @@ export class Catalogue {
     const version = await this.#options.store.streams.put(next.name, streamToJson(next), next.version);
     const stored = { ...next, version };
     this.#hold(stored);
+    if (this.#writeListeners.length > 0) {
+      const info = this.#info(stored);
+      for (const listener of this.#writeListeners) listener(info);
+    }
     return stored;
   }
 
@@ -282,6 +287,11 @@ export class Catalogue {
     this.#options.checkpoints.remove(name);
     await this.#options.secrets.remove(displayName(name));
     for (const listener of this.#removeListeners) await listener(name);
+  }
+
+  /** Calls `listener` with each stream that was added or changed. */
+  onWritten(listener: (stream: StreamInfo) => void): void {
+    this.#writeListeners.push(listener);
   }
 
   /** Calls `listener` after each removal of a stream, which waits for it. */

@@ -21,6 +21,7 @@ export const STREAM_EVENT_TYPES = [
   "stream.interrupted",
   "stream.resumed",
   "stream.switched",
+  "stream.slate",
   "stream.ended",
 ] as const;
 
@@ -61,10 +62,16 @@ interface LiveEvent extends OfBroadcast, Source {
   readonly type: "stream.live";
 }
 
-/** Nobody delivers: the encoder said goodbye (`finished`), was lost, was thrown out (`refused`), or is there and silent. */
+/**
+ * Why no encoder's picture is on air: it said goodbye (`finished`), was lost, was thrown out (`refused`), or is there and silent, or slower than
+ * time goes by (`late`), or faster (`early`), or sends nothing that can be decoded.
+ */
+export type InterruptionReason = SessionEnd | "silent" | "late" | "early" | "undecodable";
+
+/** Nobody delivers. */
 interface InterruptedEvent extends OfBroadcast {
   readonly type: "stream.interrupted";
-  readonly why: SessionEnd | "silent";
+  readonly why: InterruptionReason;
 }
 
 /** The picture is back after {@link InterruptedEvent}. */
@@ -73,8 +80,8 @@ interface ResumedEvent extends OfBroadcast, Source {
   readonly interruptedMs: number;
 }
 
-/** Why another encoder is on air: the one before is gone, is silent, sends nothing that can be decoded, or is well and another is wanted. */
-export type SwitchReason = SessionEnd | "silent" | "undecodable" | "primary-is-back" | "by-hand" | "replaced";
+/** Why another encoder is on air: the one before delivers no more, or is well and another is wanted. */
+export type SwitchReason = InterruptionReason | "primary-is-back" | "by-hand" | "replaced";
 
 /** Another encoder's picture is on air. */
 interface SwitchedEvent extends OfBroadcast {

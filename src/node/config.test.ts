@@ -293,7 +293,7 @@ describe("messages, word for word", () => {
         yaml: `hooks: [{ url: 'http://a.example', secret: ${HOOK_SECRET}, events: [stream.lives], onFailure: maybe, timeoutMs: 1, evnts: [] }]`,
       },
       [
-        'hooks[0].events = ["stream.lives"] (./grandstand.yaml): must be a list of stream.publish-requested, stream.live, stream.interrupted, stream.resumed, stream.switched, stream.ended',
+        'hooks[0].events = ["stream.lives"] (./grandstand.yaml): must be a list of stream.publish-requested, stream.live, stream.interrupted, stream.resumed, stream.switched, stream.slate, stream.ended',
         "hooks[0].timeoutMs = 1 (./grandstand.yaml): must be a whole number from 100 to 10000",
         'hooks[0].onFailure = "maybe" (./grandstand.yaml): must be one of refuse, allow',
         "hooks[0].evnts (./grandstand.yaml): there is no such key; did you mean events?",

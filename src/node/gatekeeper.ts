@@ -30,8 +30,8 @@ function checkRoom(config: Config, router: Gate, stream: string, address: string
   });
 }
 
-/** What the gate is told of a stream when one of its sessions opens. */
-function broadcastOf(
+/** What the gate is told of a stream when one of its sessions opens, or it is on air without one. */
+export function broadcastOf(
   config: Config,
   { stream, title, settings }: Pick<Admission, "stream" | "title" | "settings">,
 ): BroadcastSettings {

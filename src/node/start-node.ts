@@ -14,6 +14,7 @@ import { type Pictures, startPictures } from "#pictures/index.ts";
 import { type Pull, startPull } from "#pull/index.ts";
 import { type Restream, startRestream } from "#restream/index.ts";
 import { type Router, startRouter } from "#router/index.ts";
+import { startSlates } from "#slate/index.ts";
 import { openSecretFiles } from "#store/files/secret-files.ts";
 import { type Ladder, parseLadder } from "#media/ladder.ts";
 import { startTranscoder, type Transcoder } from "#transcoder/index.ts";
@@ -28,6 +29,7 @@ import { Closers } from "./closers.ts";
 import { makeGatekeeper, makePullGate } from "./gatekeeper.ts";
 import { guardCheckpoints } from "./guarded-checkpoints.ts";
 import { type HttpListeners, openHttp } from "./http.ts";
+import { keepAlwaysOn } from "./always-on.ts";
 import { removeNodeFile, writeNodeFile } from "./node-file.ts";
 import { declaredStreams, platformSettings } from "./platform-settings.ts";
 import { probePorts } from "./port-probe.ts";
@@ -113,7 +115,9 @@ async function startGate(
   const hooks = await startHooks({ ...around, hooks: config.hooks });
   closers.add("hooks", (deadlineMs) => hooks.close({ deadlineMs }));
   const checkpoints = guardCheckpoints({ table: store.checkpoints, ...around });
-  const router = await startRouter({ ...around, checkpoints });
+  const slates = await startSlates({ clock, observer });
+  closers.add("slates", (deadlineMs) => slates.close({ deadlineMs }));
+  const router = await startRouter({ ...around, checkpoints, slates });
   closers.add("router", () => router.close());
   router.onEvent((event) => hooks.tell(event));
   return { hooks, router };
@@ -170,6 +174,7 @@ async function startParts(options: NodeOptions, closers: Closers, isReady: () =>
   const edge = await startEdge({ ...around, source: origin, posters: pictures, limits: { parkedRequests } });
   closers.add("edge", (deadlineMs) => edge.close({ deadlineMs }));
   const pull = await startPulls(options, router, control, closers);
+  closers.add("streams that are always on", keepAlwaysOn({ config, catalogue, router }));
   const ingestPorts = {
     rtmpPort: config.rtmpPort,
     ...(certificate === undefined ? {} : { rtmpsPort: config.tls.rtmpsPort }),

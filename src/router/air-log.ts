@@ -43,6 +43,8 @@ export const AIR_REASONS = [
   "undecodable",
   /** It delivered too slowly. */
   "late",
+  /** It delivered faster than time goes by. */
+  "early",
   /** The stream prefers its primary encoder, which is steady again. */
   "primary-is-back",
   /** An operator chose it. */

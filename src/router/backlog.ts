@@ -66,7 +66,9 @@ export class Backlog {
     if (key === undefined || start < this.#head) return [];
     const sound = this.#frames
       .slice(this.#head, start)
-      .filter(({ frame, nowMs }) => frame.track.kind === "audio" && key.nowMs - nowMs <= SOUND_BEFORE_MS);
+      .filter(({ frame, nowMs }) => frame.track.kind === "audio" && key.nowMs - nowMs <= SOUND_BEFORE_MS)
+      // What was kept elsewhere comes in a burst: all of it is new, little of it belongs here.
+      .filter(({ frame }) => Math.abs((key.frame.dts - frame.dts) | 0) <= SOUND_BEFORE_MS);
     return [...sound, ...this.#frames.slice(start)];
   }
 

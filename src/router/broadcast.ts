@@ -1,15 +1,15 @@
 /**
  * One broadcast: a time on air that outlives its encoder sessions.
  *
- *   waiting ─first keyframe─▶ on air ─every encoder gone─▶ interrupted ─one comes back─▶ on air
- *                              └─another is better: switch ─▶ on air    └─grace over─▶ ended
+ *   waiting ─first keyframe─▶ on air ─no encoder delivers─▶ interrupted ─▶ slate ─one delivers again─▶ on air
+ *                              └─another is better: switch ─▶ on air         └─all gone, grace over─▶ ended
  *
- * One session is on air, the others stand by; the {@link Lineup} knows when they change places.
+ * One session is on air, the others stand by; the {@link Lineup} knows when they change places, the {@link Intermission} fills the time while there is none.
  */
 import { Fault } from "#faults/fault.ts";
 import { LiveBroadcast } from "#link/live-broadcast.ts";
 import type { EndReason } from "#link/record.ts";
-import type { BroadcastEvent } from "#link/stream-event.ts";
+import type { BroadcastEvent, InterruptionReason } from "#link/stream-event.ts";
 import { TrackMeter } from "#link/track-health.ts";
 import type { RawFrame, RawTrack } from "#media/frame.ts";
 import type { EncoderMetadata, PublishRequest, PublishSink, SessionEnd } from "#media/publish.ts";
@@ -19,13 +19,13 @@ import { Gate } from "#timeline/gate.ts";
 import { AirLog, type Airtime } from "./air-log.ts";
 import type { EncoderSession } from "./encoder-session.ts";
 import { type BroadcastHealth, broadcastHealth, KeyframeMeter, sessionHealth } from "./health.ts";
+import { Intermission } from "./intermission.ts";
 import { LifeEvents } from "./life-events.ts";
 import { type Air, Lineup, type Switch } from "./lineup.ts";
 import type { BroadcastSettings, RouterPorts } from "./ports.ts";
 
 /** How often a subscriber is told that the broadcast lives, milliseconds. */
 const HEAD_EVERY_MS = 250;
-
 /** What the broadcast tells its router. */
 export interface BroadcastEvents {
   started(live: LiveBroadcast): void;
@@ -65,7 +65,8 @@ export class Broadcast {
   /** When the last frame came in. */
   #arrivedMs: number;
   #headMs = Number.NEGATIVE_INFINITY;
-  #state: "live" | "interrupted" = "interrupted";
+  #state: BroadcastHealth["state"] = "interrupted";
+  readonly #intermission: Intermission;
   #ended = false;
 
   constructor(options: BroadcastOptions) {
@@ -78,6 +79,7 @@ export class Broadcast {
     this.#meteredMs = ports.clock.nowMs();
     this.#arrivedMs = this.#meteredMs;
     this.#airLog = new AirLog({ nowMs: this.#meteredMs, wallMs: ports.clock.wallMs() });
+    const checkpoint = this.#loadCheckpoint();
     this.#gate = new Gate({
       settings: {
         stream: settings.stream,
@@ -88,18 +90,20 @@ export class Broadcast {
       },
       fence: options.fence,
       timelineId: options.timelineId,
-      checkpoint: this.#loadCheckpoint(),
+      checkpoint,
       ports: {
         started: (hello) => {
           this.live = new LiveBroadcast(hello);
           this.#events.started(this.live);
         },
         emit: (record) => this.live?.publish(record),
-        checkpoint: (checkpoint) => {
-          ports.checkpoints.save(settings.stream, { ...checkpoint, savedWallMs: ports.clock.wallMs() });
+        checkpoint: (state) => {
+          ports.checkpoints.save(settings.stream, { ...state, savedWallMs: ports.clock.wallMs() });
         },
       },
     });
+    const end = (): void => this.end("grace-over");
+    this.#intermission = new Intermission({ settings, ports, gate: this.#gate, checkpoint, end });
     this.#lineup = new Lineup({ settings, ports, air: this.#air() });
   }
 
@@ -119,6 +123,16 @@ export class Broadcast {
     return this.#sink(session);
   }
 
+  /** From now on it is on air also without an encoder, with its slate; or no longer. */
+  keep(isKept: boolean): void {
+    const intermission = this.#intermission;
+    if (isKept === intermission.isKept) return;
+    const nowMs = this.#ports.clock.nowMs();
+    intermission.keep(isKept, this.#lineup.onAir !== undefined, nowMs);
+    if (isKept) this.#graceEndsMs = Number.POSITIVE_INFINITY;
+    else this.#awaitEncoder(nowMs);
+  }
+
   /** Puts a session on air at its next keyframe. @throws Fault `SESSION_UNKNOWN`. */
   switchTo(id: number): void {
     this.#lineup.switchTo(id);
@@ -127,10 +141,12 @@ export class Broadcast {
   /** Called four times a second and more. */
   tick(nowMs: number): void {
     if (this.#ended) return;
-    const { clock } = this.#ports;
-    this.#gate.tick(nowMs, clock.wallMs());
+    const wallMs = this.#ports.clock.wallMs();
+    this.#gate.tick(nowMs, wallMs);
     this.#heldSinceMs = this.#gate.holding ? (this.#heldSinceMs ?? nowMs) : undefined;
     this.#lineup.tick(nowMs);
+    this.#intermission.tick(this.#lineup.onAir, nowMs, wallMs);
+    if (this.#ended) return;
     this.#updateState(nowMs);
     if (this.#state === "live") this.#logEncoder();
     if (nowMs - this.#headMs >= HEAD_EVERY_MS) {
@@ -151,6 +167,7 @@ export class Broadcast {
   end(why: EndReason, fault?: Fault): void {
     if (this.#ended) return;
     this.#ended = true;
+    this.#intermission.close();
     const nowMs = this.#ports.clock.nowMs();
     try {
       this.#gate.end(why, nowMs);
@@ -228,9 +245,8 @@ export class Broadcast {
       },
       frame: (frame: RawFrame, nowMs: number) => {
         if (!lineup.sessions.includes(session)) return;
-        const heldMs = this.#heldSinceMs === undefined ? 0 : nowMs - this.#heldSinceMs;
         try {
-          lineup.take(session, frame, { nowMs, heldMs });
+          lineup.take(session, frame, nowMs);
         } catch (error) {
           this.fail(error);
         }
@@ -254,6 +270,7 @@ export class Broadcast {
       begin: (session, nowMs) => {
         this.#keyframes.interrupt();
         this.#heldSinceMs = undefined;
+        this.#intermission.encoderBegins(nowMs);
         gate.openSession(nowMs);
         if (session.metadata !== undefined) gate.describe(session.metadata);
         for (const { raw, config } of session.configs.values()) gate.configure(raw, config, nowMs);
@@ -264,7 +281,10 @@ export class Broadcast {
       leave: (why, nowMs) => {
         gate.closeSession(nowMs);
         this.#updateState(nowMs, why);
+        this.#intermission.encoderLeft(why, nowMs);
+        if (!this.#ended) this.#updateState(nowMs, why);
       },
+      heldMs: (nowMs) => (this.#heldSinceMs === undefined ? 0 : nowMs - this.#heldSinceMs),
       aheadMs: (nowMs) => gate.aheadMs(nowMs),
       get begun() {
         return gate.begun;
@@ -296,26 +316,33 @@ export class Broadcast {
 
   /** With nobody connected a broadcast waits as long as the grace says; one that never began does not. */
   #awaitEncoder(nowMs: number): void {
-    if (this.#ended || this.#lineup.sessions.length > 0) return;
+    if (this.#ended || this.#intermission.isKept || this.#lineup.sessions.length > 0) return;
     if (this.#gate.started) this.#graceEndsMs = nowMs + this.#settings.graceSeconds * 1000;
     else this.end("stopped");
   }
 
-  #updateState(nowMs: number, why: SessionEnd | "silent" = "silent"): void {
-    const session = this.#lineup.onAir;
-    const delivers = session !== undefined && this.#gate.started && !this.#gate.holding;
-    const state = delivers ? "live" : "interrupted";
-    if (state === this.#state) return;
+  get #stateNow(): BroadcastHealth["state"] {
+    if (this.#intermission.showsSlate) return "slate";
+    const delivers = this.#lineup.onAir !== undefined && this.#gate.started && !this.#gate.holding;
+    return delivers ? "live" : "interrupted";
+  }
+
+  #updateState(nowMs: number, why: InterruptionReason = "silent"): void {
+    const state = this.#stateNow;
+    const before = this.#state;
+    if (state === before) return;
     this.#state = state;
     if (this.live === undefined) return;
-    const name = state === "live" ? "broadcast.live" : "broadcast.interrupted";
-    this.#ports.observer.event(state === "live" ? "info" : "warn", name, { stream: this.stream });
+    this.#ports.observer.event(state === "live" ? "info" : "warn", `broadcast.${state}`, { stream: this.stream });
     const atMicros = Math.round(this.#gate.timeline.leader?.endMicros ?? nowMs * 1000);
-    if (delivers) this.#logEncoder();
+    if (state === "live") this.#logEncoder();
+    else if (state === "slate") this.#airLog.slate(this.#intermission.why, nowMs);
     else this.#logHeld(why, nowMs);
     this.live.publish({ type: "event", name: state === "live" ? "resumed" : "silent", atMicros });
-    if (delivers) this.#life.delivers(this.live.timelineId, session.request, nowMs);
-    else this.#life.interrupted(why, nowMs);
+    const session = this.#lineup.onAir;
+    if (state === "live" && session !== undefined) this.#life.delivers(this.live.timelineId, session.request, nowMs);
+    if (before === "live") this.#life.interrupted(why, nowMs);
+    if (state === "slate") this.#life.slate();
     this.#events.changed();
   }
 
@@ -330,7 +357,7 @@ export class Broadcast {
     this.#airLog.encoder({ ...sessionHealth(onAir, "on-air", nowMs), session: onAir.id }, why, nowMs - keptMs);
   }
 
-  #logHeld(why: SessionEnd | "silent", nowMs: number): void {
+  #logHeld(why: InterruptionReason, nowMs: number): void {
     const { onAir, switchingFor } = this.#lineup;
     const isUseless = onAir?.isSilent(nowMs) === false;
     this.#airLog.held(switchingFor ?? (isUseless ? "undecodable" : why), nowMs);

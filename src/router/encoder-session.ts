@@ -4,6 +4,7 @@ import type { EncoderMetadata, PublishRequest, SessionRole } from "#media/publis
 import type { TrackConfig } from "#media/track.ts";
 import { sameConfig } from "#timeline/checkpoint.ts";
 import { Backlog } from "./backlog.ts";
+import { Pace } from "./pace.ts";
 
 /** Silence after which an encoder no longer counts as delivering, milliseconds. */
 const SILENT_AFTER_MS = 500;
@@ -34,6 +35,7 @@ export class EncoderSession {
   #leadMs: number;
   #leadStamp: number | undefined;
   #frameMs = 0;
+  readonly #pace = new Pace();
   #hasKeyframe = false;
   #keyframeMs: number;
   #steadySinceMs: number | undefined;
@@ -78,6 +80,7 @@ export class EncoderSession {
     const patienceMs = this.#patienceMs;
     if (nowMs - this.#leadMs > patienceMs) this.#steadySinceMs = undefined;
     this.#leadMs = nowMs;
+    this.#pace.frame(frame.dts, nowMs);
     const step = this.#leadStamp === undefined ? 0 : (frame.dts - this.#leadStamp) | 0;
     this.#leadStamp = frame.dts;
     if (step > 0 && step <= SILENT_AFTER_MS_MAX)
@@ -98,9 +101,24 @@ export class EncoderSession {
     return nowMs - this.#leadMs >= this.#patienceMs;
   }
 
-  /** Whether it could be on air: frames come, and a keyframe was among them. */
+  /** For how long nothing came of the tracks that decide, milliseconds; without what is usual where frames are long. */
+  silentMs(nowMs: number): number {
+    return nowMs - this.#leadMs - (this.#patienceMs - SILENT_AFTER_MS);
+  }
+
+  /** Whether its frames come later and later, or in a burst after that. */
+  get isLate(): boolean {
+    return this.#pace.isLate;
+  }
+
+  /** Whether another encoder should be on air, if there is one. */
+  isFailing(nowMs: number): boolean {
+    return this.isSilent(nowMs) || this.#pace.isLate;
+  }
+
+  /** Whether it could be on air: frames come in time, and a keyframe was among them. */
   delivers(nowMs: number): boolean {
-    return this.#hasKeyframe && !this.isSilent(nowMs);
+    return this.#hasKeyframe && !this.isFailing(nowMs) && !this.#pace.isBurst;
   }
 
   /** How long ago its last keyframe came, or it connected, milliseconds. */

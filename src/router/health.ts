@@ -12,8 +12,8 @@ const INTERVALS_KEPT = 30;
 
 /** Live health of a broadcast. Times are milliseconds since the Unix epoch, rates are bits per second. */
 export interface BroadcastHealth {
-  /** `interrupted`: the encoder is gone or silent and the broadcast waits for it. */
-  readonly state: "live" | "interrupted";
+  /** `interrupted`: the encoder is gone or silent and its last picture is held; `slate`: a prepared picture is on air meanwhile. */
+  readonly state: "live" | "slate" | "interrupted";
   readonly sinceMs: number;
   readonly sessions: readonly SessionHealth[];
   readonly tracks: readonly TrackHealth[];

@@ -28,6 +28,8 @@ export interface Router extends Role {
   onStarted(listener: (live: LiveBroadcast) => void): () => void;
   /** Calls `listener` when a broadcast starts, is interrupted, goes on or ends. The answer ends it. */
   onChange(listener: () => void): () => void;
+  /** Calls `listener` with the stream of each broadcast that ends, live or not. The answer ends it. */
+  onEnded(listener: (stream: string) => void): () => void;
   /** Calls `listener` with what happens to streams, in order. It must not throw: it runs in the path of the frames. The answer ends it. */
   onEvent(listener: (event: BroadcastEvent) => void): () => void;
   /** Names of the streams on air, interrupted ones included. */
@@ -37,6 +39,10 @@ export interface Router extends Role {
   lastAirtime(stream: string): Airtime | undefined;
   /** Puts an encoder session on air at its next keyframe, by its id in the stream's health. @throws Fault `SESSION_UNKNOWN`. */
   switchTo(stream: string, session: number): void;
+  /** From now on the stream is on air also without an encoder, with its slate. */
+  keepOnAir(settings: BroadcastSettings): void;
+  /** Ends that; a broadcast without an encoder waits for one as long as its grace says. */
+  letGo(stream: string): void;
   /** Throws the stream's encoders out. Does nothing when nobody publishes. */
   expel(stream: string, why: Fault): void;
   /** Ends a broadcast at once. */
@@ -50,6 +56,7 @@ class RunningRouter implements Router {
   /** Time lines of broadcasts that are over, the latest last. */
   readonly #lastAirtimes = new Map<string, Airtime>();
   readonly #startListeners = new Set<(live: LiveBroadcast) => void>();
+  readonly #endListeners = new Set<(stream: string) => void>();
   readonly #changeListeners = new Set<() => void>();
   readonly #eventListeners = new Set<(event: BroadcastEvent) => void>();
   readonly #stop = new AbortController();
@@ -97,6 +104,11 @@ class RunningRouter implements Router {
     return () => this.#changeListeners.delete(listener);
   }
 
+  onEnded(listener: (stream: string) => void): () => void {
+    this.#endListeners.add(listener);
+    return () => this.#endListeners.delete(listener);
+  }
+
   onEvent(listener: (event: BroadcastEvent) => void): () => void {
     this.#eventListeners.add(listener);
     return () => this.#eventListeners.delete(listener);
@@ -117,6 +129,15 @@ class RunningRouter implements Router {
 
   expel(stream: string, why: Fault): void {
     this.#byStream.get(stream)?.expel(why);
+  }
+
+  keepOnAir(settings: BroadcastSettings): void {
+    if (this.#stop.signal.aborted) return;
+    (this.#byStream.get(settings.stream) ?? this.#create(settings)).keep(true);
+  }
+
+  letGo(stream: string): void {
+    this.#byStream.get(stream)?.keep(false);
   }
 
   switchTo(stream: string, session: number): void {
@@ -158,6 +179,7 @@ class RunningRouter implements Router {
           if (this.#byStream.get(settings.stream) === broadcast) this.#byStream.delete(settings.stream);
           if (broadcast.live !== undefined) this.#keepAirtime(settings.stream, broadcast.airtime);
           this.#changed();
+          for (const listener of this.#endListeners) listener(settings.stream);
         },
       },
     });

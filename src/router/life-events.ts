@@ -1,6 +1,6 @@
-import type { BroadcastEvent, SwitchReason } from "#link/stream-event.ts";
+import type { BroadcastEvent, InterruptionReason, SwitchReason } from "#link/stream-event.ts";
 import type { EndReason } from "#link/record.ts";
-import type { PublishRequest, SessionEnd } from "#media/publish.ts";
+import type { PublishRequest } from "#media/publish.ts";
 
 /** Tells the life of one broadcast: live once, then interrupted and resumed in turn, ended once; nothing if it was never live. */
 export class LifeEvents {
@@ -29,10 +29,16 @@ export class LifeEvents {
   }
 
   /** Nobody delivers any more. */
-  interrupted(why: SessionEnd | "silent", nowMs: number): void {
+  interrupted(why: InterruptionReason, nowMs: number): void {
     if (this.#timelineId === undefined) return;
     this.#interruptedMs = nowMs;
     this.#tell({ type: "stream.interrupted", stream: this.#stream, timelineId: this.#timelineId, why });
+  }
+
+  /** The prepared picture is on air. */
+  slate(): void {
+    if (this.#timelineId === undefined) return;
+    this.#tell({ type: "stream.slate", stream: this.#stream, timelineId: this.#timelineId });
   }
 
   /** The picture of another encoder is on air. */

@@ -3,11 +3,12 @@
  *
  *   session ─frames─▶ on air? ─yes─▶ the gate
  *                        └─no─▶ backlog ─its turn (`switch-rule.ts`, by hand, the other one gone)─▶ on air
+ *   on air, silent or late or of no use, and no other one delivers ─▶ nobody is: the first that has a keyframe and keeps pace comes next
  *
  * Sessions that carry the same encode as the one on air are on air with it (`path-merge.ts`): the gate sees one.
  */
 import { Fault } from "#faults/fault.ts";
-import type { SwitchReason } from "#link/stream-event.ts";
+import type { InterruptionReason, SwitchReason } from "#link/stream-event.ts";
 import type { RawFrame, RawTrack } from "#media/frame.ts";
 import type { PublishRequest, SessionEnd } from "#media/publish.ts";
 import type { TrackConfig } from "#media/track.ts";
@@ -17,7 +18,7 @@ import { type SessionHealth, sessionHealth } from "./health.ts";
 import type { BroadcastSettings, RouterPorts } from "./ports.ts";
 import { PathMerge } from "./path-merge.ts";
 import { leavingFor, roleOf } from "./room.ts";
-import { bestOf, isUndecodable, returns } from "./switch-rule.ts";
+import { bestOf, isUndecodable, returns, restReason } from "./switch-rule.ts";
 
 /** How far a switch may bring stream time ahead of real time, milliseconds: a picture that was sent already is shown at once, and later. */
 const AHEAD_MS_MAX = 1000;
@@ -43,9 +44,11 @@ export interface Air {
   /** A frame of the session on air, which came at `arrivedMs`. */
   feed(frame: RawFrame, arrivedMs: number): void;
   /** Nobody is on air any more. */
-  leave(why: SessionEnd, nowMs: number): void;
-  /** How far stream time would run ahead with a keyframe that came at `nowMs`, milliseconds. */
+  leave(why: InterruptionReason, nowMs: number): void;
+  /** How far stream time is ahead of real time, milliseconds. */
   aheadMs(nowMs: number): number;
+  /** For how long the gate has been holding a picture though a session is on air, milliseconds. */
+  heldMs(nowMs: number): number;
   /** The picture of the session on air is there. */
   readonly begun: boolean;
   /** The broadcast has begun. */
@@ -70,6 +73,8 @@ export class Lineup {
   #chosen: EncoderSession | undefined;
   /** A switch whose first picture is still to come. */
   #switching: Switch | undefined;
+  /** Who was on air last, while nobody is, and the newest session then: one that comes later takes nobody's place. */
+  #left: { readonly from: EncoderSession; readonly why: SwitchReason; readonly newest: number } | undefined;
   /** Why the session on air is the one. */
   #why: AirReason = "back";
   #opened = 0;
@@ -133,7 +138,8 @@ export class Lineup {
     const { protocol, address, encoder } = request;
     observer.event("info", "session.opened", { stream, session: session.id, role, address, protocol, encoder });
     for (const old of leave) this.#dismiss(old, why, nowMs);
-    if (this.#onAir === undefined) this.#putOnAir(session, nowMs);
+    // What is shown until its first keyframe stays on air.
+    if (this.#onAir === undefined && !this.#air.started) this.#putOnAir(session, nowMs);
     else if (whenBusy === "replace" && session !== this.#onAir) this.#wanted = { session, why: "replaced" };
     return session;
   }
@@ -153,15 +159,15 @@ export class Lineup {
     this.#wanted = session === this.#onAir ? undefined : { session, why: "by-hand" };
   }
 
-  /** Takes a frame of a session. `heldMs`: how long the gate has been holding a picture. */
-  take(session: EncoderSession, frame: RawFrame, at: { readonly nowMs: number; readonly heldMs: number }): void {
-    const { nowMs } = at;
+  /** Takes a frame of a session. */
+  take(session: EncoderSession, frame: RawFrame, nowMs: number): void {
     session.arrived(frame, nowMs);
     this.#merge.take(session, frame, nowMs, this.#sessions.length > 1);
+    if (this.#onAir !== undefined && frame.keyframe) this.#considerRest(this.#onAir, nowMs);
     if (this.#merge.has(session)) return;
     // A session whose clock jumped while another one carries the same is on air no longer.
     if (session === this.#onAir) this.#leadAnother(nowMs);
-    if (frame.keyframe && session.leads(frame)) this.#considerKeyframe(session, at);
+    if (frame.keyframe && session.leads(frame)) this.#considerKeyframe(session, nowMs);
   }
 
   /** Takes codec parameters of a session. */
@@ -172,15 +178,35 @@ export class Lineup {
     else if (session === this.#onAir) this.#leadAnother(nowMs);
   }
 
-  /** Where the session on air is silent, another one that delivers takes its place. */
+  /** Where the session on air fails, another one that delivers takes its place; where none does, nobody is on air. */
   tick(nowMs: number): void {
+    const air = this.#air;
     this.#merge.tick(nowMs);
-    this.#air.expectLag(this.#merge.lagMs);
-    if (this.#onAir?.isSilent(nowMs) === true) this.#leadAnother(nowMs);
+    air.expectLag(this.#merge.lagMs);
+    if (this.#onAir?.isFailing(nowMs) === true) this.#leadAnother(nowMs);
     const onAir = this.#onAir;
-    if (onAir === undefined || this.#sessions.length < 2 || !onAir.isSilent(nowMs)) return;
-    const better = bestOf(this.#sessions, nowMs);
-    if (better !== undefined) this.#switch(better, "silent", nowMs);
+    if (onAir === undefined) return;
+    if (onAir.isFailing(nowMs)) {
+      const better = bestOf(this.#sessions, nowMs);
+      if (better !== undefined) {
+        this.#switch(better, onAir.isSilent(nowMs) ? "silent" : "late", nowMs);
+        return;
+      }
+    }
+    this.#considerRest(onAir, nowMs);
+  }
+
+  #considerRest(onAir: EncoderSession, nowMs: number): void {
+    const air = this.#air;
+    if (!air.started) return;
+    const why = restReason(onAir, {
+      nowMs,
+      afterMs: this.#settings.slateAfterMs,
+      lagMs: this.#merge.lagMs,
+      heldMs: air.heldMs(nowMs),
+      behindMs: -air.aheadMs(nowMs),
+    });
+    if (why !== undefined) this.#rest(why, nowMs);
   }
 
   /** A session is over. Does nothing when it was already. */
@@ -211,6 +237,7 @@ export class Lineup {
   close(fault: Fault): void {
     this.#onAir = undefined;
     this.#switching = undefined;
+    this.#left = undefined;
     this.#wanted = undefined;
     this.#merge.clear();
     for (const session of this.#sessions.splice(0)) {
@@ -219,16 +246,15 @@ export class Lineup {
     }
   }
 
-  #considerKeyframe(
-    session: EncoderSession,
-    { nowMs, heldMs }: { readonly nowMs: number; readonly heldMs: number },
-  ): void {
+  #considerKeyframe(session: EncoderSession, nowMs: number): void {
     const onAir = this.#onAir;
-    if (onAir === undefined) return;
     const { switchBack } = this.#settings;
+    // What comes in a burst would bring stream time ahead of real time.
+    if (!session.delivers(nowMs)) return;
     if (this.#wanted?.session === session) this.#switch(session, this.#wanted.why, nowMs);
-    else if (onAir.isSilent(nowMs)) this.tick(nowMs);
-    else if (isUndecodable(onAir, heldMs, nowMs)) this.#switch(session, "undecodable", nowMs);
+    else if (onAir === undefined) this.#resume(session, nowMs);
+    else if (onAir.isFailing(nowMs)) this.tick(nowMs);
+    else if (isUndecodable(onAir, this.#air.heldMs(nowMs), nowMs)) this.#switch(session, "undecodable", nowMs);
     else if (this.#chosen !== onAir && returns(session, onAir, { switchBack, nowMs }))
       this.#switch(session, "primary-is-back", nowMs);
   }
@@ -268,6 +294,29 @@ export class Lineup {
     for (const old of this.#sessions.filter((one) => one !== to)) this.#dismiss(old, fault, nowMs);
   }
 
+  /** Nobody was on air; now this session is. It takes the place of the one before when it was there already then. */
+  #resume(session: EncoderSession, nowMs: number): void {
+    const left = this.#left;
+    const takesPlace = left !== undefined && left.from !== session && session.id <= left.newest;
+    if (takesPlace) this.#switching = { from: left.from, to: session, why: left.why };
+    this.#chosen = undefined;
+    this.#putOnAir(session, nowMs, takesPlace ? left.why : "back");
+  }
+
+  /** Nobody delivers: nobody is on air. Sessions that are connected stand by. */
+  #rest(why: InterruptionReason, nowMs: number): void {
+    const from = this.#onAir;
+    // Where a switch was under way, viewers saw nothing yet of the one that should have come.
+    const before = this.#switching ?? { from, why };
+    if (from !== undefined && before.from !== undefined && this.#air.started)
+      this.#left = { from: before.from, why: before.why, newest: this.#opened };
+    this.#onAir = undefined;
+    this.#switching = undefined;
+    this.#source = undefined;
+    this.#merge.clear();
+    this.#air.leave(why, nowMs);
+  }
+
   #dismiss(session: EncoderSession, why: Fault, nowMs: number): void {
     this.end(session, "lost", nowMs);
     session.expelled.abort(why);
@@ -276,6 +325,7 @@ export class Lineup {
   /** The gate begins with the newest keyframe that the session has sent, where that is recent, or with its next one. */
   #putOnAir(session: EncoderSession, nowMs: number, why: AirReason = "back"): void {
     this.#onAir = session;
+    this.#left = undefined;
     this.#why = why;
     if (this.#wanted?.session === session) this.#wanted = undefined;
     this.#source = session;
@@ -283,22 +333,20 @@ export class Lineup {
     this.#merge.begin(session);
     const kept = session.backlog.fromKeyframe(session.hasPicture);
     session.backlog.clear();
-    const key = kept.find(({ frame }) => session.leads(frame));
-    if (key === undefined || nowMs - key.nowMs > KEYFRAME_AGE_MS_MAX || this.#air.aheadMs(key.nowMs) > AHEAD_MS_MAX)
-      return;
+    const leading = kept.filter(({ frame }) => session.leads(frame));
+    const [key] = leading;
+    if (key === undefined) return;
+    const ageMs = nowMs - key.nowMs;
+    const spanMs = ((leading.at(-1)?.frame.dts ?? key.frame.dts) - key.frame.dts) | 0;
+    const aheadMs = spanMs + Math.max(-ageMs, this.#air.aheadMs(nowMs));
+    if (ageMs > KEYFRAME_AGE_MS_MAX || aheadMs > AHEAD_MS_MAX) return;
     for (const { frame, nowMs: arrivedMs } of kept) this.#merge.take(session, frame, arrivedMs);
   }
 
-  /** The session on air is gone: another one steps in at once. */
+  /** The session on air is gone: another one that delivers steps in at once. */
   #follow(why: SessionEnd, nowMs: number): void {
-    const next = bestOf(this.#sessions, nowMs) ?? this.#sessions.at(-1);
-    if (next !== undefined) {
-      this.#switch(next, why, nowMs);
-      return;
-    }
-    this.#onAir = undefined;
-    this.#switching = undefined;
-    this.#merge.clear();
-    this.#air.leave(why, nowMs);
+    const next = bestOf(this.#sessions, nowMs);
+    if (next === undefined) this.#rest(why, nowMs);
+    else this.#switch(next, why, nowMs);
   }
 }

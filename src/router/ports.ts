@@ -2,6 +2,7 @@ import type { Observer } from "#observe/event.ts";
 import type { Metrics } from "#observe/metrics.ts";
 import type { Clock } from "#time/clock.ts";
 import type { BusyPolicy, Continuity, ReturnPolicy } from "#media/publish.ts";
+import type { SlateMaker } from "#media/slate.ts";
 import type { GateCheckpoint } from "#timeline/checkpoint.ts";
 
 /** Keeps the last checkpoint of each stream. Synchronous: a cut is announced only after its checkpoint is written. */
@@ -14,6 +15,7 @@ export interface CheckpointStore {
 /** What the router needs from the rest of the node. */
 export interface RouterPorts {
   readonly checkpoints: CheckpointStore;
+  readonly slates: SlateMaker;
   readonly clock: Clock;
   readonly observer: Observer;
   readonly metrics: Metrics;

@@ -1,6 +1,7 @@
 import type { LinkRecord } from "#link/record.ts";
 import type { RawTrack } from "#media/frame.ts";
 import type { PublishRequest, PublishSink } from "#media/publish.ts";
+import type { Slate, SlateRequest } from "#media/slate.ts";
 import type { AudioConfig, VideoConfig } from "#media/track.ts";
 import { RecordingObserver } from "#observe/event.ts";
 import { Metrics } from "#observe/metrics.ts";
@@ -25,7 +26,8 @@ export const VIDEO_CONFIG: VideoConfig = {
   codecs: "avc1.64001f",
 };
 
-const AUDIO_CONFIG: AudioConfig = {
+/** AAC-LC, 48 kHz, stereo. */
+export const AUDIO_CONFIG: AudioConfig = {
   kind: "audio",
   codec: "aac",
   record: Uint8Array.of(0x11, 0x90),
@@ -53,7 +55,22 @@ export const SETTINGS: BroadcastSettings = {
   alwaysOn: false,
 };
 
+/** Last byte of what the slate sends. */
+export const SLATE_MARK = 99;
+
 const REQUEST: PublishRequest = { protocol: "rtmp", app: "live", path: "key", params: {}, address: "192.0.2.1" };
+
+/** A slate as a maker gives it: two seconds with a keyframe, and silence. */
+function cardOf({ video, frameRate, audio }: SlateRequest): Slate {
+  const frames = Math.round((2 * frameRate.num) / frameRate.den);
+  const payload = Uint8Array.of(0, 0, 0, 0, SLATE_MARK);
+  return {
+    video: { ...video, record: Uint8Array.of(1, 77, 0, 31) },
+    frameRate,
+    pictures: Array.from({ length: frames }, (_, at) => ({ payload, keyframe: at === 0 })),
+    sound: audio === undefined ? undefined : { config: audio, frames: [Uint8Array.of(0, 0, 0, 0, SLATE_MARK)] },
+  };
+}
 
 /** A router on simulated time, with a store that outlives it. */
 export class Stage {
@@ -61,6 +78,7 @@ export class Stage {
   readonly observer: RecordingObserver = new RecordingObserver();
   readonly stored: Map<string, GateCheckpoint>;
   router!: Router;
+  refusesSlates = false;
   /** Called at each step of {@link run}. */
   onStep: (() => void) | undefined;
 
@@ -78,6 +96,10 @@ export class Stage {
       clock,
       observer: stage.observer,
       metrics: new Metrics(),
+      slates: {
+        make: (request) =>
+          stage.refusesSlates ? Promise.reject(new Error("no slates today")) : Promise.resolve(cardOf(request)),
+      },
       checkpoints: {
         load: (stream) => stored.get(stream),
         save: (stream, checkpoint) => void stored.set(stream, checkpoint),
@@ -88,7 +110,12 @@ export class Stage {
   }
 
   open(request: Partial<PublishRequest> = {}, settings: Partial<BroadcastSettings> = {}): Encoder {
-    return new Encoder(this.clock, this.router.openSession({ ...SETTINGS, ...settings }, { ...REQUEST, ...request }));
+    return new Encoder(this.clock, this.session(request, settings));
+  }
+
+  /** Opens a session for an encoder of the caller's own. */
+  session(request: Partial<PublishRequest> = {}, settings: Partial<BroadcastSettings> = {}): PublishSink {
+    return this.router.openSession({ ...SETTINGS, ...settings }, { ...REQUEST, ...request });
   }
 
   /** Lets these encoders deliver side by side in real time for `seconds`, others being silent. */
@@ -119,6 +146,10 @@ export class Encoder {
   #sounds = 0;
   #startMs = 0;
   gopFrames = 60;
+  /** Share of real time that its uplink takes; what it did not take comes in a burst once it takes all. */
+  pace = 1;
+  #behindMs = 0;
+  #dueMs = 0;
   /** Last byte of each payload. */
   mark = 0;
   /** Offset of its clock, milliseconds. */
@@ -157,15 +188,19 @@ export class Encoder {
     this.#sounds = other.#sounds;
   }
 
-  /** What it sends next is due now. */
+  /** What it sends next is due now, unless it is behind. */
   align(): void {
+    if (this.pace !== 1 || this.#behindMs > 0) return;
     this.#startMs = this.#clock.nowMs() - (this.#pictures * 1000) / 30;
     this.#sounds = Math.max(this.#sounds, Math.floor((this.#pictures * 48) / 30 / 1.024));
   }
 
   /** Sends what is due. */
   sendDue(): void {
-    const atMs = this.#clock.nowMs() - this.#startMs;
+    const nowMs = this.#clock.nowMs();
+    this.#behindMs = this.pace === 1 ? 0 : this.#behindMs + (nowMs - this.#dueMs) * (1 - this.pace);
+    this.#dueMs = nowMs;
+    const atMs = nowMs - this.#startMs - this.#behindMs;
     for (; (this.#pictures * 1000) / 30 <= atMs; this.#pictures++) {
       const isKey = this.#pictures % this.gopFrames === 0 && this.fault !== "no-keyframes";
       if (this.fault !== "no-pictures") this.#send(VIDEO, Math.round((this.#pictures * 1000) / 30), isKey, 4000);

@@ -1,13 +1,14 @@
 /**
  * Who should be on air. Decided anew at each tick and each keyframe, from what the sessions did so far:
  *
- *   on air ─silent─────────────────────────▶ another one that delivers, at once
- *          ─delivers nothing that decodes──▶ another one, at its next keyframe
+ *   on air ─silent, or slower than time goes by─▶ another one that delivers, at once; where there is none, after a while nobody
+ *          ─delivers nothing that decodes──▶ another one, at its next keyframe; where there is none, after a while nobody
  *          ─`prefer-primary`, a primary that was steady for 10 s─▶ that one, at its next keyframe
  *
  * A session that closed and one that was chosen by hand are the broadcast's own business.
  */
-import type { ReturnPolicy } from "#media/publish.ts";
+import type { InterruptionReason } from "#link/stream-event.ts";
+import type { ReturnPolicy, SessionEnd } from "#media/publish.ts";
 import type { EncoderSession } from "./encoder-session.ts";
 
 /** How long a primary encoder must have delivered before it is preferred, milliseconds. */
@@ -34,6 +35,37 @@ function rank(session: EncoderSession, nowMs: number): number {
 /** Whether what is on air cannot be shown. `heldMs`: how long the gate has been holding a picture meanwhile. */
 export function isUndecodable(onAir: EncoderSession, heldMs: number, nowMs: number): boolean {
   return heldMs >= UNDECODABLE_AFTER_MS || onAir.keyframeAgeMs(nowMs) > KEYFRAME_AGE_MS_MAX;
+}
+
+/** How far ahead of real time stream time may run before what comes in a burst is left out, milliseconds. */
+const AHEAD_MS_MAX = 2000;
+/** How far it may fall behind an encoder that is a little slower than time goes by, milliseconds. */
+const BEHIND_MS_MAX = 3000;
+/** Longest delay between paths of one encode that is waited for, milliseconds. */
+const LAG_MS_MAX = 3000;
+
+/**
+ * Why the session on air, which is the best there is, must not stay there; `undefined` while it may. `afterMs`: what viewers' players bear, milliseconds;
+ * `lagMs`: how much later than others it delivers without anything being lost; `heldMs`: how long the gate has been holding a picture;
+ * `behindMs`: how far stream time is behind real time.
+ */
+export function restReason(
+  onAir: EncoderSession,
+  at: {
+    readonly nowMs: number;
+    readonly afterMs: number;
+    readonly lagMs: number;
+    readonly heldMs: number;
+    readonly behindMs: number;
+  },
+): Exclude<InterruptionReason, SessionEnd> | undefined {
+  const { nowMs, afterMs, lagMs, heldMs, behindMs } = at;
+  if (behindMs < -AHEAD_MS_MAX) return "early";
+  // What was sent ahead of its time is still to be seen.
+  if (behindMs <= 0) return undefined;
+  if (onAir.silentMs(nowMs) >= afterMs + Math.min(LAG_MS_MAX, lagMs)) return "silent";
+  if (behindMs >= (onAir.isLate ? afterMs : BEHIND_MS_MAX + lagMs)) return "late";
+  return heldMs >= afterMs ? "undecodable" : undefined;
 }
 
 /** Whether a session that has just sent a keyframe goes back on air by policy. */

@@ -37,16 +37,17 @@ export class SimulatedClock implements Clock {
         reject(signal.reason);
         return;
       }
-      const sleeper: Sleeper = { atMs: this.#nowMs + ms, resolve };
+      const abort = (): void => {
+        this.#sleepers = this.#sleepers.filter((other) => other !== sleeper);
+        reject(signal?.reason);
+      };
+      const wake = (): void => {
+        signal?.removeEventListener("abort", abort);
+        resolve();
+      };
+      const sleeper: Sleeper = { atMs: this.#nowMs + ms, resolve: wake };
       this.#sleepers.push(sleeper);
-      signal?.addEventListener(
-        "abort",
-        () => {
-          this.#sleepers = this.#sleepers.filter((other) => other !== sleeper);
-          reject(signal.reason);
-        },
-        { once: true },
-      );
+      signal?.addEventListener("abort", abort, { once: true });
     });
   }
 

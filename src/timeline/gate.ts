@@ -25,6 +25,8 @@ import { TimestampUnwrapper } from "./unwrap.ts";
 
 /** Silence of the leading track before its last picture is held, milliseconds. */
 const HOLD_AFTER_MS = 1000;
+/** The same while no session is there, whose frames could only be late. */
+const HOLD_AFTER_END_MS = 250;
 /** The same in frames, where those are long; and its bound, milliseconds. */
 const HOLD_AFTER_FRAMES = 2.5;
 const HOLD_AFTER_MS_MAX = 2500;
@@ -34,6 +36,8 @@ const EXPECTED_LAG_MS_MAX = 3000;
 const HOLD_MARGIN_MICROS = 250_000;
 /** How far behind a leading track that delivers nothing useful may end before it is held, microseconds. */
 const HOLD_BEHIND_MICROS = 500_000;
+/** Longest usual delay that another session is placed by, microseconds: what is more was a fault of the session before. */
+const LAG_MICROS_MAX = 1_000_000;
 /** How long an encoder may deliver too late after silence before its new delay is believed, milliseconds. */
 const CATCH_UP_MS = 1000;
 
@@ -81,7 +85,7 @@ export class Gate {
     return this.#session?.clock !== undefined;
   }
 
-  /** How far stream time would run ahead of real time if a session went on air with a keyframe that came at `nowMs`, milliseconds. */
+  /** How far everything issued reaches beyond real time, milliseconds; negative where it stays behind. */
   aheadMs(nowMs: number): number {
     return this.started ? (this.timeline.floorMicros - this.#streamNow(nowMs)) / 1000 : 0;
   }
@@ -186,9 +190,13 @@ export class Gate {
     return this.#anchorMicros + Math.round((nowMs - this.#anchorMs) * 1000);
   }
 
+  get #usualLagMicros(): number {
+    return Math.min(LAG_MICROS_MAX, Math.max(0, Math.round(this.#lag.micros)));
+  }
+
   /** Where frames go on whose stamps say nothing: now, less the encoder's usual delay, and never before anything issued. */
   #landing(nowMs: number): number {
-    return Math.max(this.timeline.floorMicros, this.#streamNow(nowMs) - Math.max(0, this.#lag.micros));
+    return Math.max(this.timeline.floorMicros, this.#streamNow(nowMs) - this.#usualLagMicros);
   }
 
   #tryBegin(session: Session, nowMs: number, wallMs: number): void {
@@ -227,6 +235,7 @@ export class Gate {
       const lane = this.timeline.lane(raw);
       if (lane === undefined) continue;
       lane.arrivedMs = nowMs;
+      lane.usedMs = nowMs;
       lane.rate = claimedRate(config, raw.number === 0 ? session.start.metadata : undefined);
     }
     return clock;
@@ -327,10 +336,12 @@ export class Gate {
 
   /** Repeats the last picture while the leading track is silent or sends nothing that can be used. */
   #hold(leader: Lane, nowMs: number): void {
-    const until = this.#streamNow(nowMs) - Math.round(this.#lag.micros) - HOLD_MARGIN_MICROS;
+    const behindMicros =
+      this.#session === undefined ? this.#usualLagMicros : Math.round(this.#lag.micros) + HOLD_MARGIN_MICROS;
+    const until = this.#streamNow(nowMs) - behindMicros;
     const frameMs = (leader.video?.frameMicros ?? 0) / 1000;
-    const patienceMs =
-      Math.min(HOLD_AFTER_MS_MAX, Math.max(HOLD_AFTER_MS, HOLD_AFTER_FRAMES * frameMs)) + this.#expectedLagMs;
+    const usualMs = Math.min(HOLD_AFTER_MS_MAX, Math.max(HOLD_AFTER_MS, HOLD_AFTER_FRAMES * frameMs));
+    const patienceMs = this.#session === undefined ? HOLD_AFTER_END_MS : usualMs + this.#expectedLagMs;
     const isSilent = nowMs - leader.arrivedMs >= patienceMs;
     const isUseless = !leader.open && until - (leader.endMicros ?? until) > HOLD_BEHIND_MICROS;
     if (!this.#holding && !isSilent && !isUseless) return;

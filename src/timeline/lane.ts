@@ -55,7 +55,10 @@ export class Lane implements VideoSink<Unit> {
   readonly waiting: UnitQueue<Unit> = new UnitQueue();
   /** Units that need {@link pendingConfig}, or the cut at which this lane joins. */
   readonly next: UnitQueue<Unit> = new UnitQueue();
+  /** When its last frame came, usable or not. */
   arrivedMs: number = Number.NEGATIVE_INFINITY;
+  /** When the last one came that could be used, or when one was first to be expected. */
+  usedMs: number = Number.NEGATIVE_INFINITY;
   frameCount = 0;
   byteCount = 0;
   readonly #sink: LaneSink;

@@ -22,8 +22,8 @@ const GAP_MICROS_MAX_LEAST = 100_000;
 const HALF_SECOND_MICROS = 480_000;
 /** Largest early arrival of a keyframe that still cuts, microseconds. */
 const TOLERANCE_MICROS = 20_000;
-/** Cuts are at least this far apart, microseconds: numbers then never outrun the seconds. */
-export const CUT_DISTANCE_MICROS_MIN: number = MICROS_PER_SECOND;
+/** Cuts that the rule asks for are at least this far apart, microseconds: numbers then never outrun the seconds. */
+const CUT_DISTANCE_MICROS_MIN: number = MICROS_PER_SECOND;
 /** Longest target duration an encoder's keyframes can lead to, seconds. */
 const TARGET_SECONDS_MAX = 10;
 /** Distances of keyframes that make segments of whole GOPs, microseconds. */

@@ -10,6 +10,8 @@ import type { TimelineOptions, TimelinePorts, TimelineSettings } from "./timelin
 const NUMBERS_EPOCH_SECONDS = 1_577_836_800;
 /** How much later than real time a wrong clock may have left a timeline that ended, microseconds. */
 const ENDED_AHEAD_MICROS_MAX = 3_600_000_000;
+/** Shortest segment where parameters change, microseconds: each track has a frame in it. */
+const SEGMENT_MICROS_MIN = 250_000;
 /** Longest picture, microseconds. */
 const PICTURE_MICROS_MAX = 500_000;
 
@@ -125,6 +127,12 @@ export class SegmentSeries {
 
   get newestCut(): LaneCut | undefined {
     return this.#cuts.at(-1);
+  }
+
+  /** Before this stream time no cut may be, microseconds: numbers never outrun the seconds, whatever happens. */
+  get earliestCutMicros(): number {
+    const second = (this.number + 1 + NUMBERS_EPOCH_SECONDS) * MICROS_PER_SECOND;
+    return Math.max(second, (this.newestCut?.startMicros ?? 0) + SEGMENT_MICROS_MIN);
   }
 
   /** How long after the newest cut `micros` is, microseconds. */

@@ -13,7 +13,7 @@
 
 /** Jitter that is taken as it comes, microseconds; two frames where those are longer. */
 const JITTER_MICROS = 100_000;
-/** Longest gap that is believed when arrival or another track confirms it, microseconds. */
+/** Longest gap that is believed because arrival confirms it, microseconds; where another track is as far, any is. */
 const GAP_MICROS_MAX = 10_000_000;
 /** How well arrival must agree with a gap, microseconds; half of the gap where that is less. */
 const AGREEMENT_MICROS = 1_000_000;
@@ -132,16 +132,17 @@ export class SessionClock<Key, Unit extends Arrival<Key>> {
     if (expected === undefined) {
       const elsewhere = this.#elsewhere(line);
       if (elsewhere === undefined || Math.abs(micros - elsewhere) <= START_AGREEMENT_MICROS) return micros;
-      return this.#follow(line, unit, elsewhere, AGREEMENT_MICROS);
+      return this.#follow(line, unit, elsewhere);
     }
     const delta = micros - expected;
     if (Math.abs(delta) <= Math.max(JITTER_MICROS, 2 * unit.durationMicros)) return micros;
-    if (delta > 0 && delta <= GAP_MICROS_MAX) {
+    if (delta > 0) {
       const arrivalGap = (unit.nowMs - line.arrivedMs) * 1000;
       const tolerance = Math.min(AGREEMENT_MICROS, Math.max(delta / 2, JITTER_MICROS));
-      if (Math.abs(delta - arrivalGap) <= tolerance || this.#isReached(line, micros)) return micros;
+      if (delta <= GAP_MICROS_MAX && Math.abs(delta - arrivalGap) <= tolerance) return micros;
+      if (this.#isReached(line, line.offset, micros)) return micros;
     }
-    return this.#follow(line, unit, expected, AGREEMENT_MICROS);
+    return this.#follow(line, unit, expected);
   }
 
   /** Where the other tracks are, for a track that has no position of its own yet. */
@@ -150,10 +151,10 @@ export class SessionClock<Key, Unit extends Arrival<Key>> {
     return undefined;
   }
 
-  /** Another track on the same offset has come about as far: frames between were left out by the encoder, its clock did not jump. */
-  #isReached(line: Line<Unit>, micros: number): boolean {
+  /** Another track on this offset has come about as far: frames between were left out by the encoder, its clock did not jump. */
+  #isReached(line: Line<Unit>, offset: number, micros: number): boolean {
     for (const other of this.#lines.values()) {
-      if (other === line || other.offset !== line.offset || other.expected === undefined) continue;
+      if (other === line || other.offset !== offset || other.expected === undefined) continue;
       const ahead = other.expected - micros;
       if (ahead >= -REACHED_MICROS && ahead <= START_AGREEMENT_MICROS) return true;
     }
@@ -161,11 +162,12 @@ export class SessionClock<Key, Unit extends Arrival<Key>> {
   }
 
   /** Another track has been moved to a new offset and this frame fits there. */
-  #follow(line: Line<Unit>, unit: Unit, expected: number, tolerance: number): number | undefined {
-    if (line.offset === this.#offset) return undefined;
-    const micros = unit.stampMs * 1000 + this.#offset;
-    if (Math.abs(micros - expected) > tolerance) return undefined;
-    line.offset = this.#offset;
+  #follow(line: Line<Unit>, unit: Unit, expected: number): number | undefined {
+    const offset = this.#offset;
+    if (line.offset === offset) return undefined;
+    const micros = unit.stampMs * 1000 + offset;
+    if (Math.abs(micros - expected) > AGREEMENT_MICROS && !this.#isReached(line, offset, micros)) return undefined;
+    line.offset = offset;
     return micros;
   }
 
@@ -190,8 +192,8 @@ export class SessionClock<Key, Unit extends Arrival<Key>> {
   #isConfirmed(line: Line<Unit>, suspect: Unit): boolean {
     const micros = suspect.stampMs * 1000 + line.offset;
     const expected = line.expected ?? this.#elsewhere(line) ?? micros;
-    if (micros > expected && micros - expected <= GAP_MICROS_MAX && this.#isReached(line, micros)) return true;
-    return this.#follow(line, suspect, expected, GAP_MICROS_MAX) !== undefined;
+    if (micros > expected && this.#isReached(line, line.offset, micros)) return true;
+    return this.#follow(line, suspect, expected) !== undefined;
   }
 
   #interpolate(line: Line<Unit>, suspect: Unit, out: Unit[]): void {

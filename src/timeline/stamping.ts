@@ -29,6 +29,12 @@ export class Stamping {
 
   /** Stamps a unit; `false` when it cannot be used. */
   stamp(lane: Lane, unit: Unit): boolean {
+    const isUsed = this.#place(lane, unit);
+    if (isUsed) lane.usedMs = Math.max(lane.usedMs, unit.nowMs);
+    return isUsed;
+  }
+
+  #place(lane: Lane, unit: Unit): boolean {
     const { video, audio } = lane;
     if (video !== undefined) {
       if (lane.open && video.gapMicros(unit.micros) > gapMicrosMax(this.#series.plan, video.frameMicros)) {

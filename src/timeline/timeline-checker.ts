@@ -84,7 +84,7 @@ export class TimelineChecker {
     if (before !== undefined) {
       demand(segment === before.segment + 1, `segment ${segment} follows ${before.segment}`);
       const distance = startMicros - before.startMicros;
-      demand(distance >= 999_990, `cut ${segment} comes ${distance} µs after the one before`);
+      demand(distance >= 249_990, `cut ${segment} comes ${distance} µs after the one before`);
       const grown = cut.discontinuitySequence - before.discontinuitySequence;
       demand(grown === (cut.discontinuity ? 1 : 0), "discontinuities are counted");
     }

@@ -14,7 +14,7 @@ import type { Track, TrackConfig } from "#media/track.ts";
 import { microsToTicks, ticksToMicros } from "#time/ticks.ts";
 import { sameConfig } from "./checkpoint.ts";
 import { findLane, firstPicture, Lane, type LaneSink, trackName, trackOf, type Unit } from "./lane.ts";
-import { CUT_DISTANCE_MICROS_MIN, type CutDecision, decideCut, GopMeter, segmentMicrosMax } from "./segment-rule.ts";
+import { type CutDecision, decideCut, GopMeter, segmentMicrosMax } from "./segment-rule.ts";
 import { SegmentSeries } from "./segment-series.ts";
 import { Stamping } from "./stamping.ts";
 import type { AnnouncedTrack, GateCounters, TimelineOptions, TimelinePorts } from "./timeline.ts";
@@ -116,6 +116,7 @@ export class TimelineWriter implements LaneSink {
     if (lane === undefined) {
       const joining = new Lane(raw, this.#track(raw, config, undefined), this, this.series.pictureMicrosMax);
       joining.arrivedMs = nowMs;
+      joining.usedMs = nowMs;
       this.#joining.push(joining);
       return;
     }
@@ -138,11 +139,10 @@ export class TimelineWriter implements LaneSink {
     const start = unit.micros + unit.offsetMicros + lateMicros;
     if (lane.video !== undefined) {
       if (!leader.open) this.#stamping.fill(leader, start, true);
-      return Math.max(0, CUT_DISTANCE_MICROS_MIN - this.series.sinceCut(start));
+      return Math.max(0, this.series.earliestCutMicros - start);
     }
     if (!this.#stamping.joinSound(lane, start)) return 0;
-    while (this.series.sinceCut(lane.endMicros ?? start) < CUT_DISTANCE_MICROS_MIN && lane.silence(1) > 0)
-      this.counters.silent++;
+    while ((lane.endMicros ?? start) < this.series.earliestCutMicros && lane.silence(1) > 0) this.counters.silent++;
     return Math.max(0, (lane.endMicros ?? start) - start);
   }
 
@@ -197,7 +197,7 @@ export class TimelineWriter implements LaneSink {
     for (const lane of this.lanes) {
       if (lane === this.leader || lane.waiting.length > 0) continue;
       const lag = frontier - (lane.endMicros ?? this.series.originOf(lane));
-      const isSilent = nowMs - lane.arrivedMs >= FOLLOWER_PATIENCE_MS;
+      const isSilent = nowMs - lane.usedMs >= FOLLOWER_PATIENCE_MS;
       if (lag <= FILL_MARGIN_MICROS || (!isSilent && lag <= LAG_MICROS_MAX)) continue;
       lane.close();
       const until = frontier - FILL_MARGIN_MICROS;
@@ -298,8 +298,8 @@ export class TimelineWriter implements LaneSink {
     const since = micros - (this.series.newestCut?.startMicros ?? micros);
     let decision: CutDecision = "none";
     const mustCut = lane.pendingConfig !== undefined || lane !== this.leader;
-    const changes =
-      keyframe && !filler && this.#changesWith(lane) && (mustCut || since >= CUT_DISTANCE_MICROS_MIN - TICK_MICROS);
+    const mayCut = mustCut || micros >= this.series.earliestCutMicros - TICK_MICROS;
+    const changes = keyframe && !filler && this.#changesWith(lane) && mayCut;
     if (changes) decision = "independent";
     else if (since > 0 && !this.#isAboutToCut(lane)) {
       decision = decideCut({

@@ -3,8 +3,8 @@
  * Times are milliseconds since the Unix epoch, rates are bits per second.
  */
 
-/** `live`: an encoder delivers. `interrupted`: the encoder is gone and the broadcast waits for it. `offline`: nothing is on air. */
-export type LiveState = "live" | "interrupted" | "offline";
+/** `live`: an encoder delivers. `interrupted`: the encoder is gone and its last picture is held. `slate`: a prepared picture is shown until it is back. `offline`: nothing is on air. */
+export type LiveState = "live" | "slate" | "interrupted" | "offline";
 
 /** A stream as every viewer may see it. */
 export interface LiveStream {
@@ -74,7 +74,7 @@ export interface Warning {
 
 /** Live health of a broadcast. */
 export interface StreamHealth {
-  readonly state: "live" | "interrupted";
+  readonly state: "live" | "slate" | "interrupted";
   readonly sinceMs: number;
   readonly sessions: readonly SessionHealth[];
   readonly tracks: readonly TrackHealth[];
@@ -117,6 +117,7 @@ export type AirReason =
   | "refused"
   | "undecodable"
   | "late"
+  | "early"
   | "primary-is-back"
   | "by-hand"
   | "replaced"
@@ -277,6 +278,7 @@ export type HookEvent =
   | "stream.interrupted"
   | "stream.resumed"
   | "stream.switched"
+  | "stream.slate"
   | "stream.ended";
 
 /** A program that is told what happens to streams. */

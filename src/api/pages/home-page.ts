@@ -19,7 +19,7 @@ function card(stream: LiveStream): Html {
   const badge =
     state === "live"
       ? html`<span class="badge badge-live">Live</span>`
-      : html`<span class="badge badge-quiet">Reconnecting</span>`;
+      : html`<span class="badge badge-quiet">${state === "slate" ? "Back soon" : "Reconnecting"}</span>`;
   return html`<li class="card"><a href="/watch/${encodeURIComponent(name)}">
 <span class="card-stage">${height === null ? "" : still}${badge}${height === null ? "" : html`<span class="chip">${height}p</span>`}</span>
 <span class="card-title">${title === "" ? name : title}</span>

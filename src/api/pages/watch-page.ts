@@ -35,6 +35,7 @@ function statusLine({ state, sinceMs, endedMs }: LiveStream): Html {
   if (state === "live" && sinceMs !== null) {
     return html`<span class="badge badge-live">Live</span> <span>on air since ${momentText(sinceMs)}</span>`;
   }
+  if (state === "slate") return html`<span class="badge badge-quiet">Back soon</span>`;
   if (state === "interrupted") return html`<span class="badge badge-quiet">Reconnecting</span>`;
   return endedMs === null ? html`<span>Not on air yet</span>` : html`<span>Ended at ${momentText(endedMs)}</span>`;
 }

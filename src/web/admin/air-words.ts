@@ -83,6 +83,8 @@ function reasonOf({ why, source }: AirStretch, before: string): string {
       return `${before} sent nothing that can be decoded.`;
     case "late":
       return `${before} delivered too slowly.`;
+    case "early":
+      return `${before} delivered faster than time goes by, as if from a file.`;
     case "primary-is-back":
       return "The primary encoder is steady again, and this stream prefers it.";
     case "by-hand":

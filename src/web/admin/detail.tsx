@@ -96,6 +96,7 @@ export function Detail({ room, stream, onKey }: DetailProps): JSX.Element {
           <p class="detail-state">
             {health === null && <span class="badge badge-quiet">Off air</span>}
             {health?.state === "live" && <span class="badge badge-live">On air</span>}
+            {health?.state === "slate" && <span class="badge badge-warn">Slate on air</span>}
             {health?.state === "interrupted" && <span class="badge badge-warn">Waiting for the encoder</span>}
             <code>{name}</code>
           </p>

@@ -10,6 +10,7 @@ function summary({ health }: AdminStream, nowMs: number): string {
   if (health === null) return "Off air";
   const picture = pictureOf(health);
   const parts = [clockText(nowMs - health.sinceMs)];
+  if (health.state === "slate") return `Slate on air · ${parts[0]}`;
   if (health.state === "interrupted") return `Waiting for the encoder · ${parts[0]}`;
   parts.push(picture === undefined ? "Sound only" : formatText(picture), bitrateText(totalBitrate(health)));
   return parts.join(" · ");
@@ -18,7 +19,7 @@ function summary({ health }: AdminStream, nowMs: number): string {
 /** State as a shape and a word: colour alone would not tell everybody. */
 export function StateMark({ stream }: { stream: AdminStream }): JSX.Element {
   const state = stream.health?.state ?? "offline";
-  const words = { live: "On air", interrupted: "Interrupted", offline: "Off air" }[state];
+  const words = { live: "On air", slate: "Slate on air", interrupted: "Interrupted", offline: "Off air" }[state];
   return (
     <span class={`state-mark state-${state}`} title={words}>
       <span class="hidden">{words}</span>

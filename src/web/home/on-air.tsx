@@ -17,7 +17,7 @@ function Card({ stream }: { stream: LiveStream }): JSX.Element {
           {state === "live" ? (
             <span class="badge badge-live">Live</span>
           ) : (
-            <span class="badge badge-quiet">Reconnecting</span>
+            <span class="badge badge-quiet">{state === "slate" ? "Back soon" : "Reconnecting"}</span>
           )}
           {height !== null && <span class="chip">{height}p</span>}
         </span>

@@ -167,7 +167,8 @@ export class Player {
 
   /** While pictures move, nobody needs to be asked. */
   #watchOrNot(): void {
-    const isDoubtful = this.isStill.value || this.stream.value.state === "interrupted";
+    const { state } = this.stream.value;
+    const isDoubtful = this.isStill.value || state === "interrupted" || state === "slate";
     if (wantsStatus(this.phase.value) || isDoubtful) {
       this.#watch.start();
       return;

@@ -23,7 +23,7 @@ export function StatusLine({ player }: { player: Player }): JSX.Element {
       {state === "live" ? (
         <span class="badge badge-live">Live</span>
       ) : (
-        <span class="badge badge-quiet">Reconnecting</span>
+        <span class="badge badge-quiet">{state === "slate" ? "Back soon" : "Reconnecting"}</span>
       )}{" "}
       {sinceMs !== null && (
         <time dateTime={new Date(sinceMs).toISOString()} title={`Since ${exactText(sinceMs)}`}>
