@@ -151,10 +151,19 @@ export function turnsOf(pictures: readonly ScenePicture[]): ScenePicture[][] {
   return turns;
 }
 
-/** How late the sound is at each beep that has pictures around it, milliseconds; negative where it is early. */
+/** Pictures that follow the one before as they were taken: one that is held, or comes after such a one, tells nothing of its time. */
+function runningOf(pictures: readonly ScenePicture[]): ScenePicture[] {
+  return pictures.filter((picture, i) => {
+    const before = pictures[i - 1];
+    return before !== undefined && Math.abs(picture.atMs - before.atMs - (picture.wallMs - before.wallMs)) < 10;
+  });
+}
+
+/** How late the sound is at each beep with running pictures around it, milliseconds; negative where it is early. */
 export function soundLateness({ pictures, beeps }: Scene): { readonly atMs: number; readonly lateMs: number }[] {
+  const running = runningOf(pictures);
   return beeps.flatMap((atMs) => {
-    const picture = pictures.find((one) => Math.abs(one.atMs - atMs) < 20);
+    const picture = running.find((one) => Math.abs(one.atMs - atMs) < 20);
     if (picture === undefined) return [];
     const wallMs = atMs - picture.atMs + picture.wallMs;
     return [{ atMs, lateMs: ((((wallMs + 500) % 1000) + 1000) % 1000) - 500 }];
