@@ -99,9 +99,37 @@ describe("a target's frames", () => {
     expect(pictures.filter(({ dts }, i) => i > 0 && dts <= (pictures[i - 1]?.dts ?? 0))).toEqual([]);
     const shown = pictures.map(({ dts, ptsOffset }) => dts + ptsOffset);
     expect(shown.slice(0, 8)).toEqual([0, 120, 41, 80, 240, 160, 200, 360]);
-    expect(shown[PICTURES]).toBe(2000);
+    // The last picture before it lacks two that belong between.
+    expect(shown[PICTURES]).toBe(2041);
     const sound = timesOf(out, "audio");
     expect(sound).toEqual(Array.from({ length: 200 }, (_, i) => 20 * i));
+  });
+
+  test("are shown in order where an encoder is cut off before pictures that belong between those that came", () => {
+    const FRAME = 3600;
+    const offsets = [2 * FRAME, -FRAME, -FRAME];
+    const shifted = (segment: number, short: number): LinkRecord[] =>
+      segmentRecords(segment, TRACKS, { short }).map((record) => {
+        if (record.type !== "frame" || record.frame.track !== 0) return record;
+        const { index } = record.frame;
+        return { ...record, frame: { ...record.frame, ptsOffset: index === 0 ? 0 : (offsets[(index - 1) % 3] ?? 0) } };
+      });
+    // The last picture of the first segment is shown 80 ms after the second one begins.
+    const { out } = framesOf([...recordsOf(TRACKS, []), ...shifted(1, 0), ...shifted(2, 0), END]);
+    const cutShort = framesOf([...recordsOf(TRACKS, []), ...shifted(1, 0), ...segmentRecords(2, TRACKS), END]).out;
+    for (const frames of [out, cutShort]) {
+      const pictures = frames.filter(({ frame }) => frame.track.kind === "video").map(({ frame }) => frame);
+      const shown = pictures.map(({ dts, ptsOffset }) => dts + ptsOffset);
+      const [before, after] = [shown.slice(0, PICTURES), shown.slice(PICTURES)];
+      expect(Math.max(...before)).toBeGreaterThanOrEqual(2000);
+      expect(Math.min(...after)).toBe(Math.max(...before) + 1);
+      expect(new Set(shown).size).toBe(2 * PICTURES);
+      // In the order in which they are meant to be shown, a third closer at most, and in their time again soon.
+      const sorted = [...after].sort((a, b) => a - b);
+      expect(sorted.filter((ms, i) => i > 0 && ms - (sorted[i - 1] ?? 0) < 26)).toEqual([]);
+      expect(sorted.at(-1)).toBe(frames === out ? 4040 : 4000);
+      for (const { ptsOffset } of pictures) expect(ptsOffset).toBeGreaterThanOrEqual(0);
+    }
   });
 
   test("are those of the rung that is wanted, with the sound as AAC where the source's is something else", () => {

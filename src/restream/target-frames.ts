@@ -8,6 +8,9 @@
  * In stream time a keyframe is shown when it is decoded, and pictures that refer to later ones are shown before they are decoded. RTMP has no such
  * pictures (FLV 10.1 §E.4.3.2 allows negative composition times, its readers do not), so pictures are sent as much earlier as the most
  * belated one needs. How much that is shows when it comes; it is then shown a millisecond late.
+ *
+ * An encoder that is cut off leaves pictures that are shown after the next encoder's first ones, since those that belonged between were lost. The first
+ * ones are then shown closer together, after them: what is shown is in order over every change, too.
  */
 import type { LinkRecord } from "#link/record.ts";
 import { type Frame, FrameFlag, type RawFrame } from "#media/frame.ts";
@@ -30,6 +33,9 @@ interface Waiting extends Timed {
 /** Segments whose tracks are remembered for frames that come after a later cut. */
 const SEGMENTS_REMEMBERED_MAX = 8;
 
+/** Over how many times their overlap with what was before the first pictures of a new start are moved closer together. */
+const SQUEEZED_OVERLAPS = 4;
+
 const NUMBER_ONE = { video: { kind: "video", number: 0 }, audio: { kind: "audio", number: 0 } } as const;
 
 /** Turns one subscription into frames for one connection. */
@@ -44,6 +50,10 @@ export class TargetFrames {
   #earlierMicros = 0;
   /** Decode time of the last frame of each kind, milliseconds. */
   readonly #lastMs: Record<Timed["kind"], number> = { video: -1, audio: -1 };
+  /** When the latest picture is shown, milliseconds. */
+  #shownMs = -1;
+  /** The last keyframe that was to be shown before pictures that came before it, and by how much, milliseconds. */
+  #joint = { atMs: 0, overlapMs: 0 };
   /** The picture that was taken last; the next must follow it, or begin anew. */
   #last: { readonly track: number; readonly segment: number; readonly index: number } | undefined;
   #lostFrom: number | undefined;
@@ -153,16 +163,29 @@ export class TargetFrames {
       const dts = Math.max(this.#lastMs[kind] + 1, Math.round((atMicros - startMicros) / 1000));
       this.#lastMs[kind] = dts;
       const shownMicros = ticksToMicros(frame.dts + frame.ptsOffset, track.timescale);
+      const keyframe = isSound || (frame.flags & FrameFlag.KEY) !== 0;
+      const shownMs = isSound ? dts : this.#inOrder(Math.round((shownMicros - startMicros) / 1000), keyframe);
       yield {
         config: track.config,
         frame: {
           track: NUMBER_ONE[kind],
           dts,
-          ptsOffset: isSound ? 0 : Math.max(0, Math.round((shownMicros - startMicros) / 1000) - dts),
-          keyframe: isSound || (frame.flags & FrameFlag.KEY) !== 0,
+          ptsOffset: Math.max(0, shownMs - dts),
+          keyframe,
           payload: frame.payload,
         },
       };
     }
+  }
+
+  /** When a picture is shown, milliseconds, so that it follows those of an encoder before. */
+  #inOrder(ms: number, keyframe: boolean): number {
+    if (keyframe && ms <= this.#shownMs) this.#joint = { atMs: ms, overlapMs: this.#shownMs + 1 - ms };
+    const { atMs, overlapMs } = this.#joint;
+    const spanMs = SQUEEZED_OVERLAPS * overlapMs;
+    const isPast = overlapMs === 0 || ms >= atMs + spanMs;
+    const shownMs = isPast ? ms : atMs + overlapMs + Math.round(((ms - atMs) * (spanMs - overlapMs)) / spanMs);
+    this.#shownMs = Math.max(this.#shownMs, shownMs);
+    return shownMs;
   }
 }

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import type { AdminStream } from "#web/wire.ts";
@@ -24,16 +24,6 @@ const SOUND_STEP_MS_MAX = 130;
 
 let platform: Platform;
 let nginx: NginxTarget;
-
-beforeAll(async () => {
-  [platform, nginx] = await Promise.all([startPlatform(), startNginxTarget()]);
-  nginx.keys.add(KEY);
-}, 30_000);
-
-afterAll(async () => {
-  await nginx[Symbol.asyncDispose]();
-  await platform.stop();
-}, 30_000);
 
 async function healthOf(): Promise<NonNullable<AdminStream["health"]>> {
   const headers = { authorization: `Bearer ${platform.adminToken}` };
@@ -134,81 +124,94 @@ function widthsOf(file: string): number[] {
   return widths.filter((width, i) => width !== widths[i - 1]);
 }
 
-test("a target gets one broadcast that can be decoded, whatever becomes of the encoders", async () => {
-  const url = `${platform.rtmp}/${MAIN_KEY}`;
-  const first = (): Tool => startEncoder({ url: `${url}?role=primary`, gop: 30 });
-  let encoder = first();
-  let wrapping: Encoder | undefined;
-  let backup: Tool | undefined;
-  try {
-    await untilOnAir(platform);
-    const { id } = await addTarget(platform, { name: "Watches", url: nginx.url, key: KEY });
-    await further(id, 500_000);
-    const beforeBytes = await residentBytes();
+test.each([
+  ["hold", "its last picture is held"],
+  ["slate", "a slate is shown"],
+])(
+  "a target gets one broadcast that can be decoded, whatever becomes of the encoders; continuity %s: %s",
+  async (continuity) => {
+    await using node = await startPlatform({ config: `continuity: ${continuity}` });
+    await using target = await startNginxTarget();
+    [platform, nginx] = [node, target];
+    nginx.keys.add(KEY);
+    const url = `${platform.rtmp}/${MAIN_KEY}`;
+    const first = (): Tool => startEncoder({ url: `${url}?role=primary`, gop: 30 });
+    let encoder = first();
+    let wrapping: Encoder | undefined;
+    let backup: Tool | undefined;
+    try {
+      await untilOnAir(platform);
+      const { id } = await addTarget(platform, { name: "Watches", url: nginx.url, key: KEY });
+      await further(id, 500_000);
+      const beforeBytes = await residentBytes();
 
-    // Lost, held, and back with the same parameters.
-    encoder.kill("SIGKILL");
-    await untilHealth("the loss", ({ state }) => state === "interrupted");
-    await further(id, 60_000);
-    encoder = first();
-    await untilWidth(640);
-    await further(id, 300_000);
+      // Lost, held, and back with the same parameters.
+      encoder.kill("SIGKILL");
+      await untilHealth("the loss", ({ state }) => state === "interrupted");
+      await further(id, 60_000);
+      encoder = first();
+      await untilWidth(640);
+      await further(id, 300_000);
 
-    // Back with another picture, whose frames refer to later ones, and another sound.
-    encoder.kill("SIGKILL");
-    await untilHealth("the loss", ({ state }) => state === "interrupted");
-    encoder = startEncoder({
-      url: `${url}?role=primary`,
-      size: "320x240",
-      rate: "25",
-      gop: 25,
-      video: ["-bf", "2", "-tune", "film"],
-      audio: ["-ar", "44100", "-ac", "2"],
-    });
-    await untilWidth(320);
-    await further(id, 300_000);
+      // Back with another picture, whose frames refer to later ones, and another sound.
+      encoder.kill("SIGKILL");
+      await untilHealth("the loss", ({ state }) => state === "interrupted");
+      encoder = startEncoder({
+        url: `${url}?role=primary`,
+        size: "320x240",
+        rate: "25",
+        gop: 25,
+        video: ["-bf", "2", "-tune", "film"],
+        audio: ["-ar", "44100", "-ac", "2"],
+      });
+      await untilWidth(320);
+      await further(id, 300_000);
 
-    // Two different encodes at once, and a switch to and fro.
-    backup = startEncoder({ url: `${url}?role=backup`, size: "426x240", gop: 30 });
-    await untilHealth(
-      "both encoders",
-      ({ sessions }) => sessions.length === 2 && sessions.every((one) => one.bitrate > 0),
-    );
-    await switchTo("backup");
-    await untilWidth(426);
-    await further(id, 200_000);
-    await switchTo("primary");
-    await untilWidth(320);
-    await further(id, 200_000);
-    backup.kill("SIGKILL");
-    await untilHealth("one encoder", ({ sessions }) => sessions.length === 1);
-    encoder.kill("SIGKILL");
-    await untilHealth("the loss", ({ state }) => state === "interrupted");
+      // Two different encodes at once, and a switch to and fro.
+      backup = startEncoder({ url: `${url}?role=backup`, size: "426x240", gop: 30 });
+      await untilHealth(
+        "both encoders",
+        ({ sessions }) => sessions.length === 2 && sessions.every((one) => one.bitrate > 0),
+      );
+      await switchTo("backup");
+      await untilWidth(426);
+      await further(id, 200_000);
+      await switchTo("primary");
+      await untilWidth(320);
+      await further(id, 200_000);
+      backup.kill("SIGKILL");
+      await untilHealth("one encoder", ({ sessions }) => sessions.length === 1);
+      encoder.kill("SIGKILL");
+      await untilHealth("the loss", ({ state }) => state === "interrupted");
 
-    // An encoder whose clock passes 2^32 milliseconds.
-    wrapping = await ourPublisher(
-      url,
-      { kind: "test", width: 480, height: 270, videoBitrate: 1_000_000 },
-      { timestampStartMs: 2 ** 32 - 3000 },
-    );
-    await untilWidth(480);
-    await further(id, 800_000);
-    expect((await residentBytes()) - beforeBytes).toBeLessThan(MEMORY_SWING_BYTES);
+      // An encoder whose clock passes 2^32 milliseconds.
+      wrapping = await ourPublisher(
+        url,
+        { kind: "test", width: 480, height: 270, videoBitrate: 1_000_000 },
+        { timestampStartMs: 2 ** 32 - 3000 },
+      );
+      await untilWidth(480);
+      await further(id, 800_000);
+      expect((await residentBytes()) - beforeBytes).toBeLessThan(MEMORY_SWING_BYTES);
 
-    const target = await changeTarget(platform, id, { enabled: false });
-    expect([target.reconnects, target.droppedGops]).toEqual([0, 0]);
-    await untilTarget(platform, id, "the end", ({ state }) => state === "stopped");
-    const [whole = "", ...more] = nginx.recordings(KEY);
-    expect(more).toEqual([]);
-    const tags = tagsOf(whole);
-    expectOrderly(tags);
-    // Pictures were held meanwhile.
-    expect(stepsOf(tags, VIDEO).filter((step) => step > 400).length).toBeGreaterThan(2);
-    expect(complaintsAbout(whole)).toBe("");
-    expect(widthsOf(whole)).toEqual([640, 320, 426, 320, 480]);
-  } finally {
-    await encoder[Symbol.asyncDispose]();
-    await backup?.[Symbol.asyncDispose]();
-    await wrapping?.[Symbol.asyncDispose]();
-  }
-}, 120_000);
+      const { reconnects, droppedGops } = await changeTarget(platform, id, { enabled: false });
+      expect([reconnects, droppedGops]).toEqual([0, 0]);
+      await untilTarget(platform, id, "the end", ({ state }) => state === "stopped");
+      const [whole = "", ...more] = nginx.recordings(KEY);
+      expect(more).toEqual([]);
+      const tags = tagsOf(whole);
+      expectOrderly(tags);
+      // A slate has parameters of its own.
+      expect(tags.filter((tag) => tag.type === VIDEO && isHeader(tag)).length > 5).toBe(continuity === "slate");
+      // Pictures were held meanwhile.
+      expect(stepsOf(tags, VIDEO).filter((step) => step > 400).length).toBeGreaterThan(2);
+      expect(complaintsAbout(whole)).toBe("");
+      expect(widthsOf(whole)).toEqual([640, 320, 426, 320, 480]);
+    } finally {
+      await encoder[Symbol.asyncDispose]();
+      await backup?.[Symbol.asyncDispose]();
+      await wrapping?.[Symbol.asyncDispose]();
+    }
+  },
+  120_000,
+);
