@@ -8,6 +8,7 @@ import { MAIN_KEY, type Platform, startEncoder, startPlatform, type Tool, untilO
 import {
   addTarget,
   changeTarget,
+  complaintsAbout,
   type NginxTarget,
   startNginxTarget,
   targetOf,
@@ -102,15 +103,6 @@ function expectOrderly(tags: readonly Tag[]): void {
     expect(steps.length).toBeGreaterThan(300);
     expect(steps.filter((step) => step < 1 || step > longestMs)).toEqual([]);
   }
-}
-
-/** What FFmpeg, as strict as it can be, has to complain about when it decodes a file: nothing, where all is well. */
-function complaintsAbout(file: string): string {
-  const strict = ["-v", "warning", "-nostdin", "-xerror", "-err_detect", "explode", "-i", file];
-  // Pictures keep their times: one rate would be found for all encoders.
-  const asItIs = ["-fps_mode", "passthrough", "-enc_time_base:v", "1:1000", "-f", "null", "-"];
-  const { stderr, status } = spawnSync("ffmpeg", [...strict, ...asItIs], { encoding: "utf8" });
-  return status === 0 ? stderr : `${stderr}\nit ended with ${status}`;
 }
 
 /** Widths of the decoded pictures, each where it changes. */

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -147,4 +148,13 @@ export async function untilTarget(
   } catch (error) {
     throw new Error(`${(error as Error).message}; it is ${JSON.stringify(last)}`, { cause: error });
   }
+}
+
+/** What FFmpeg, as strict as it can be, has to complain about when it decodes a file: nothing, where all is well. */
+export function complaintsAbout(file: string): string {
+  const strict = ["-v", "warning", "-nostdin", "-xerror", "-err_detect", "explode", "-i", file];
+  // Pictures keep their times: one rate would be found for all encoders.
+  const asItIs = ["-fps_mode", "passthrough", "-enc_time_base:v", "1:1000", "-f", "null", "-"];
+  const { stderr, status } = spawnSync("ffmpeg", [...strict, ...asItIs], { encoding: "utf8" });
+  return status === 0 ? stderr : `${stderr}\nit ended with ${status}`;
 }

@@ -7,6 +7,7 @@ import { MAIN_KEY, type Platform, startEncoder, startPlatform, type Tool, untilO
 import {
   addTarget,
   changeTarget,
+  complaintsAbout,
   type NginxTarget,
   startNginxTarget,
   targetOf,
@@ -69,14 +70,6 @@ async function undisturbed(work: () => Promise<void>): Promise<void> {
 function residentBytes(pid: number): number {
   const status = readFileSync(`/proc/${pid}/status`, "utf8");
   return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) * 1024;
-}
-
-/** What FFmpeg has to complain about when it decodes a file: nothing, where all is well. */
-function complaintsAbout(file: string): string {
-  const { stderr } = spawnSync("ffmpeg", ["-v", "warning", "-nostdin", "-i", file, "-f", "null", "-"], {
-    encoding: "utf8",
-  });
-  return stderr;
 }
 
 interface Packet {
