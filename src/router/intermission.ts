@@ -16,6 +16,8 @@ import { SlatePlayer } from "./slate-player.ts";
 
 /** How long after an encoder went on air its slate is made, milliseconds: the first pictures have the processor to themselves. */
 const SLATE_MADE_AFTER_MS = 2000;
+/** How much of a slate goes out at once at most, milliseconds. */
+const LEAD_MS_MAX = 500;
 const NEVER = Number.POSITIVE_INFINITY;
 
 /** The intermissions of one broadcast. */
@@ -52,6 +54,7 @@ export class Intermission {
       gate,
       observer: ports.observer,
       texts: { stream, title, file, words },
+      leadMs: Math.min(settings.partMs, LEAD_MS_MAX),
     });
   }
 

@@ -71,6 +71,7 @@ export class SlatePlayer {
   readonly #stop = new AbortController();
   #wanted: SlateFormat | undefined;
   #made: Made | undefined;
+  readonly #leadMs: number;
   #retryMs = Number.NEGATIVE_INFINITY;
   #isMaking = false;
   #startedMs = 0;
@@ -81,7 +82,10 @@ export class SlatePlayer {
     readonly gate: SlateGate;
     readonly observer: Observer;
     readonly texts: Pick<SlateRequest, "stream" | "file" | "title" | "words">;
+    /** How much of it goes out at once when it begins, milliseconds: a part, so that players have something to play. */
+    readonly leadMs: number;
   }) {
+    this.#leadMs = options.leadMs;
     this.#maker = options.maker;
     this.#gate = options.gate;
     this.#observer = options.observer;
@@ -127,7 +131,7 @@ export class SlatePlayer {
       const sound = raw.number === 0 ? made.slates[0]?.slate.sound : undefined;
       if (sound !== undefined) loops.push(soundLoop(raw, sound));
     }
-    this.#startedMs = nowMs;
+    this.#startedMs = nowMs - this.#leadMs;
     this.#loops = loops;
     this.tick(nowMs, wallMs);
   }
@@ -183,6 +187,12 @@ export class SlatePlayer {
         }),
       );
       this.#made = { format, slates };
+      const bytes = slates.reduce(
+        (sum, { slate }) => sum + slate.pictures.reduce((all, { payload }) => all + payload.byteLength, 0),
+        0,
+      );
+      const { stream } = this.#texts;
+      this.#observer.event("info", "slate.made", { stream, pictures: slates.length, bytes }, "a slate stands by");
     } catch (error) {
       if (this.#stop.signal.aborted) return;
       this.#retryMs = nowMs + RETRY_MS;

@@ -8,6 +8,7 @@ export interface StreamHealth {
     readonly id: number;
     readonly role: string;
     readonly state: string;
+    readonly silentMs: number;
   }[];
   readonly counters: {
     readonly switches: number;
