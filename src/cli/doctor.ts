@@ -6,6 +6,7 @@ import { loadConfig } from "#node/config.ts";
 import type { Config } from "#node/config-schema.ts";
 import { probePort, type WantedPort, wantedPorts } from "#node/port-probe.ts";
 import { readNodeFile } from "#node/node-file.ts";
+import { slateFiles } from "#node/slate-files.ts";
 import { VERSION } from "#node/version.ts";
 
 /** Open files a node should be allowed: every viewer is one. */
@@ -61,6 +62,17 @@ function ffmpegFinding(): Finding {
   return { state: "note", text: "no ffmpeg on PATH: not needed to run, useful to try things" };
 }
 
+function slateFindings(config: Config): Finding[] {
+  return slateFiles(config).map(({ path, fault }) =>
+    fault === undefined
+      ? { state: "good", text: `the slate's file ${path} can be read` }
+      : {
+          state: "note",
+          text: `no slate can be made of ${fault.message}; the card is shown instead. ${fault.hint ?? ""}`.trimEnd(),
+        },
+  );
+}
+
 async function examine(config: Config): Promise<Finding[]> {
   const running = readNodeFile(config.dataDir);
   const isRunning = running !== undefined && existsSync(`/proc/${running.pid}`);
@@ -74,6 +86,7 @@ async function examine(config: Config): Promise<Finding[]> {
       ? [{ state: "good" as const, text: `the platform runs here already: ${running.url}` }]
       : await Promise.all(wantedPorts(config).map((wanted) => portFinding(config.host, wanted)))),
     folderFinding(config.dataDir),
+    ...slateFindings(config),
     ...[openFilesFinding()].filter((finding) => finding !== undefined),
     ffmpegFinding(),
   ];

@@ -299,8 +299,11 @@ describe("help and small commands", () => {
     server.close();
     expect(bad.stdout).toContain(`BAD   HTTP port ${port} is in use by another program`);
     expect(bad.code).toBe(1);
-    const good = await runCli(["doctor", ...at]);
+    const good = await runCli(["doctor", ...at, "--slate-file", "absent.png"]);
     expect(good.stdout).toContain(`ok    RTMP port ${other} is free`);
+    expect(good.stdout).toMatch(
+      /note {2}no slate can be made of .*absent\.png: there is no such file; the card is shown/,
+    );
   });
 
   test("config check looks without starting", async () => {

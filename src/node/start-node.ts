@@ -37,6 +37,7 @@ import { measureProcess } from "./process-metrics.ts";
 import type { BannerFacts } from "./process-messages.ts";
 import { withLadder } from "./ladder-health.ts";
 import { loadSite } from "./site.ts";
+import { tellSlateFiles } from "./slate-files.ts";
 import { VERSION } from "./version.ts";
 
 /** How long to wait for the lock of a predecessor that is just dying, milliseconds. */
@@ -115,6 +116,7 @@ async function startGate(
   const hooks = await startHooks({ ...around, hooks: config.hooks });
   closers.add("hooks", (deadlineMs) => hooks.close({ deadlineMs }));
   const checkpoints = guardCheckpoints({ table: store.checkpoints, ...around });
+  tellSlateFiles(config, observer);
   const slates = await startSlates({ clock, observer });
   closers.add("slates", (deadlineMs) => slates.close({ deadlineMs }));
   const router = await startRouter({ ...around, checkpoints, slates });

@@ -13,10 +13,10 @@ import { MICROS_PER_SECOND, type Rational } from "#time/ticks.ts";
 import { ClipPictures } from "./clip-pictures.ts";
 import { ClipSound } from "./clip-sound.ts";
 import { CLIP_DECODERS, openDecoder } from "./file-decoders.ts";
+import { unusable } from "./file-kind.ts";
 import { encodeLoop, layoutsOf } from "./loop-sound.ts";
 import type { PictureFormat } from "./picture-format.ts";
 import { silenceFor } from "./silence.ts";
-import { unusable } from "./slate-file.ts";
 import { type MadeSlate, SLATE_BYTES_MAX, SLATE_PICTURES_MAX } from "./slate-wire.ts";
 import { SoundCoder } from "./sound-coder.ts";
 

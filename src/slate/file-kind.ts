@@ -1,11 +1,5 @@
-import { closeSync, openSync, readFileSync, readSync, type Stats, statSync } from "node:fs";
-import { FFmpegError, type Frame } from "node-av/lib";
-import { AVMEDIA_TYPE_VIDEO } from "node-av/constants";
+import { closeSync, openSync, readSync, type Stats, statSync } from "node:fs";
 import { Fault } from "#faults/fault.ts";
-import { decodeOne } from "./decode-one.ts";
-import { flatten, pixelsOf, toRgb } from "./rgb-picture.ts";
-import { openDecoder } from "./file-decoders.ts";
-import { upright } from "./upright.ts";
 
 /** Largest image, bytes. */
 const IMAGE_BYTES_MAX: number = 32 * 1024 * 1024;
@@ -17,20 +11,40 @@ const HEAD_BYTES = 16;
 /** What an operator's file is, by what it begins with. */
 export type SlateFileKind = { readonly kind: "image"; readonly decoder: string } | { readonly kind: "clip" };
 
+const CHOOSE_ANOTHER =
+  "Choose a PNG, JPEG or WebP image, or a clip of up to a minute (MP4, MOV, MKV or WebM with H.264, H.265, AV1, VP9 or VP8).";
+
 /** A file that cannot be used. */
 export function unusable(path: string, why: string, cause?: unknown): Fault {
   return new Fault("MEDIA_UNREADABLE", `${path}: ${why}`, {
     peer: path,
-    hint: "Choose a PNG, JPEG or WebP image, or a clip of up to a minute (MP4, MOV, MKV or WebM with H.264, H.265, AV1, VP9 or VP8).",
+    hint: CHOOSE_ANOTHER,
     ...(cause === undefined ? {} : { cause }),
   });
+}
+
+/** A file that this user cannot open. */
+function unopened(path: string, cause: unknown): Fault {
+  const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+  const reasons = new Map<unknown, readonly [string, string]>([
+    [
+      "ENOENT",
+      ["there is no such file", "Put it there, or correct the path; a relative one counts from the working folder."],
+    ],
+    [
+      "EACCES",
+      ["this user may not read it", "Make the file and its folders readable for the user that the server runs as."],
+    ],
+  ]);
+  const [why, hint] = reasons.get(code) ?? ["it cannot be opened", CHOOSE_ANOTHER];
+  return new Fault("MEDIA_UNREADABLE", `${path}: ${why}`, { peer: path, hint, cause });
 }
 
 function statOf(path: string): Stats {
   try {
     return statSync(path);
   } catch (cause) {
-    throw unusable(path, "it cannot be opened", cause);
+    throw unopened(path, cause);
   }
 }
 
@@ -44,7 +58,7 @@ function headOf(path: string): Uint8Array {
       closeSync(file);
     }
   } catch (cause) {
-    throw unusable(path, "it cannot be read", cause);
+    throw unopened(path, cause);
   }
 }
 
@@ -68,27 +82,4 @@ export function kindOfFile(path: string): SlateFileKind {
   if (stats.size > sizeMax)
     throw unusable(path, `it has ${stats.size} bytes, more than the ${sizeMax} that are allowed for ${kind.kind}s`);
   return kind;
-}
-
-/** Decodes an image; where it can be seen through it is black. The receiver frees it. @throws Fault `MEDIA_UNREADABLE`. */
-export async function readImage(path: string, decoder: string): Promise<Frame> {
-  const bytes = readFileSync(path);
-  const picture = await (async () => {
-    try {
-      return await decodeOne(openDecoder(decoder, AVMEDIA_TYPE_VIDEO), bytes);
-    } catch (cause) {
-      if (!(cause instanceof FFmpegError)) throw cause;
-      throw unusable(path, `it is broken: ${cause.message}`, cause);
-    }
-  })();
-  if (picture === undefined) throw unusable(path, "there is no picture in it");
-  try {
-    const turned = upright(picture);
-    if (turned !== undefined) return turned;
-    const flat = toRgb(picture, picture);
-    flatten(pixelsOf(flat));
-    return flat;
-  } finally {
-    picture.free();
-  }
 }
