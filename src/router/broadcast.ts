@@ -26,6 +26,9 @@ import type { BroadcastSettings, RouterPorts } from "./ports.ts";
 
 /** How often a subscriber is told that the broadcast lives, milliseconds. */
 const HEAD_EVERY_MS = 250;
+/** How long a broadcast's first picture may have been kept, milliseconds: a broadcast that is older goes on from one before. */
+const KEPT_MS_MAX = 5000;
+
 /** What the broadcast tells its router. */
 export interface BroadcastEvents {
   started(live: LiveBroadcast): void;
@@ -330,13 +333,12 @@ export class Broadcast {
   #updateState(nowMs: number, why: InterruptionReason = "silent"): void {
     const state = this.#stateNow;
     const before = this.#state;
-    if (state === before) return;
+    if (state === before || this.live === undefined) return;
     this.#state = state;
-    if (this.live === undefined) return;
     this.#ports.observer.event(state === "live" ? "info" : "warn", `broadcast.${state}`, { stream: this.stream });
     const atMicros = Math.round(this.#gate.timeline.leader?.endMicros ?? nowMs * 1000);
     if (state === "live") this.#logEncoder();
-    else if (state === "slate") this.#airLog.slate(this.#intermission.why, nowMs);
+    else if (state === "slate") this.#airLog.slate(this.#intermission.why, nowMs - this.#keptMs);
     else this.#logHeld(why, nowMs);
     this.live.publish({ type: "event", name: state === "live" ? "resumed" : "silent", atMicros });
     const session = this.#lineup.onAir;
@@ -350,11 +352,14 @@ export class Broadcast {
   #logEncoder(): void {
     const { onAir, why } = this.#lineup;
     if (onAir === undefined || !this.#gate.begun) return;
-    const { clock } = this.#ports;
-    const nowMs = clock.nowMs();
-    // The first picture was kept until it was clear how to begin.
-    const keptMs = this.#airLog.isEmpty ? clock.wallMs() - this.#gate.timeline.startedWallMs : 0;
-    this.#airLog.encoder({ ...sessionHealth(onAir, "on-air", nowMs), session: onAir.id }, why, nowMs - keptMs);
+    const nowMs = this.#ports.clock.nowMs();
+    this.#airLog.encoder({ ...sessionHealth(onAir, "on-air", nowMs), session: onAir.id }, why, nowMs - this.#keptMs);
+  }
+
+  /** How long the first picture was kept until it was clear how to begin, milliseconds; 0 for all that follow, and where a broadcast is resumed. */
+  get #keptMs(): number {
+    const sinceMs = this.#ports.clock.wallMs() - this.#gate.timeline.startedWallMs;
+    return this.#airLog.isEmpty && sinceMs < KEPT_MS_MAX ? sinceMs : 0;
   }
 
   #logHeld(why: InterruptionReason, nowMs: number): void {

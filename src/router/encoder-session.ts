@@ -111,6 +111,11 @@ export class EncoderSession {
     return this.#pace.isLate;
   }
 
+  /** How much later than usual its last picture came, milliseconds. */
+  get lateMs(): number {
+    return this.#pace.lateMs;
+  }
+
   /** Whether another encoder should be on air, if there is one. */
   isFailing(nowMs: number): boolean {
     return this.isSilent(nowMs) || this.#pace.isLate;

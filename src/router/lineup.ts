@@ -26,6 +26,9 @@ const AHEAD_MS_MAX = 1000;
 /** Age of a keyframe that a switch may begin with, milliseconds: what follows it goes out in one burst, which subscribers must be able to take. */
 const KEYFRAME_AGE_MS_MAX = 2000;
 
+/** How much later than was bridged before the pictures of one path of several must come for it to count as late, milliseconds. */
+const LATE_MS = 500;
+
 /** A change of who is on air. */
 export interface Switch {
   readonly from: EncoderSession;
@@ -75,6 +78,10 @@ export class Lineup {
   #switching: Switch | undefined;
   /** Who was on air last, while nobody is, and the newest session then: one that comes later takes nobody's place. */
   #left: { readonly from: EncoderSession; readonly why: SwitchReason; readonly newest: number } | undefined;
+  /** When a picture last went to the gate. */
+  #fedMs = 0;
+  /** How far a path that is merged was behind another one at most: that much later frames may come, and nothing is lost. */
+  #bridgedMs = 0;
   /** Why the session on air is the one. */
   #why: AirReason = "back";
   #opened = 0;
@@ -183,10 +190,11 @@ export class Lineup {
     const air = this.#air;
     this.#merge.tick(nowMs);
     air.expectLag(this.#merge.lagMs);
-    if (this.#onAir?.isFailing(nowMs) === true) this.#leadAnother(nowMs);
+    this.#bridgedMs = Math.max(this.#bridgedMs, this.#merge.lagMs);
+    if (this.#onAir !== undefined && this.#fails(this.#onAir, nowMs)) this.#leadAnother(nowMs);
     const onAir = this.#onAir;
     if (onAir === undefined) return;
-    if (onAir.isFailing(nowMs)) {
+    if (this.#fails(onAir, nowMs)) {
       const better = bestOf(this.#sessions, nowMs);
       if (better !== undefined) {
         this.#switch(better, onAir.isSilent(nowMs) ? "silent" : "late", nowMs);
@@ -200,9 +208,10 @@ export class Lineup {
     const air = this.#air;
     if (!air.started) return;
     const why = restReason(onAir, {
-      nowMs,
       afterMs: this.#settings.slateAfterMs,
+      silentMs: Math.min(onAir.silentMs(nowMs), nowMs - this.#fedMs),
       lagMs: this.#merge.lagMs,
+      bridgedMs: this.#bridgedMs,
       heldMs: air.heldMs(nowMs),
       behindMs: -air.aheadMs(nowMs),
     });
@@ -253,17 +262,26 @@ export class Lineup {
     if (!session.delivers(nowMs)) return;
     if (this.#wanted?.session === session) this.#switch(session, this.#wanted.why, nowMs);
     else if (onAir === undefined) this.#resume(session, nowMs);
-    else if (onAir.isFailing(nowMs)) this.tick(nowMs);
+    else if (this.#fails(onAir, nowMs)) this.tick(nowMs);
     else if (isUndecodable(onAir, this.#air.heldMs(nowMs), nowMs)) this.#switch(session, "undecodable", nowMs);
     else if (this.#chosen !== onAir && returns(session, onAir, { switchBack, nowMs }))
       this.#switch(session, "primary-is-back", nowMs);
   }
 
+  /** Whether another encoder should be on air. Where several carry the same, what is late from one came from another, or will have been as late. */
+  #fails(onAir: EncoderSession, nowMs: number): boolean {
+    if (onAir.isSilent(nowMs)) return true;
+    return onAir.isLate && this.#merge.pathCount < 2 && onAir.lateMs > this.#bridgedMs + LATE_MS;
+  }
+
   /** Of the sessions that carry the same, one that delivers is called the one on air. Answers whether there is one. */
   #leadAnother(nowMs: number): boolean {
     const paths = [...this.#merge.paths].filter((one) => one !== this.#onAir);
+    // One that is late is as good: another one gave what it still has to give.
     const next =
-      bestOf(paths, nowMs) ?? (this.#onAir !== undefined && this.#merge.has(this.#onAir) ? undefined : paths[0]);
+      bestOf(paths, nowMs) ??
+      paths.find((one) => !one.isSilent(nowMs)) ??
+      (this.#onAir !== undefined && this.#merge.has(this.#onAir) ? undefined : paths[0]);
     if (next === undefined) return false;
     if (next !== this.#onAir) this.#why = "merged-path-lost";
     this.#onAir = next;
@@ -275,6 +293,7 @@ export class Lineup {
       this.#source = path;
       for (const { raw, config } of path.configs.values()) this.#air.configure(raw, config, arrivedMs);
     }
+    if (path.leads(frame)) this.#fedMs = arrivedMs;
     this.#air.feed(frame, arrivedMs);
     const change = this.#switching;
     if (change === undefined || !this.#air.begun) return;
@@ -313,6 +332,7 @@ export class Lineup {
     this.#onAir = undefined;
     this.#switching = undefined;
     this.#source = undefined;
+    this.#bridgedMs = 0;
     this.#merge.clear();
     this.#air.leave(why, nowMs);
   }
@@ -329,6 +349,8 @@ export class Lineup {
     this.#why = why;
     if (this.#wanted?.session === session) this.#wanted = undefined;
     this.#source = session;
+    this.#fedMs = nowMs;
+    this.#bridgedMs = 0;
     this.#air.begin(session, nowMs);
     this.#merge.begin(session);
     const kept = session.backlog.fromKeyframe(session.hasPicture);

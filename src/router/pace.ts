@@ -35,6 +35,7 @@ export class Pace {
   #arrivedMs = 0;
   /** The usual delay, milliseconds: the least there was, or what it has been for a while. */
   #usualMs = Number.POSITIVE_INFINITY;
+  #lateMs = 0;
   #isLate = false;
   /** Whether the usual delay was steady once since it is watched. */
   #isProven = false;
@@ -48,6 +49,11 @@ export class Pace {
   /** Frames come so late, and ever later or in a burst, that another picture should be on air. */
   get isLate(): boolean {
     return this.#isLate;
+  }
+
+  /** How much later than usual the last frame came, milliseconds. */
+  get lateMs(): number {
+    return this.#lateMs;
   }
 
   /** A frame of the tracks that decide came; `stamp` is its decode time as sent, milliseconds of 32 bits. */
@@ -65,6 +71,7 @@ export class Pace {
     if (old > 0) this.#samples.splice(0, old);
     this.#usualMs = Math.min(this.#usualMs, lagMs);
     const lateMs = lagMs - this.#usualMs;
+    this.#lateMs = lateMs;
     this.#isLate = lateMs > (this.#isLate ? CAUGHT_UP_MS : LATE_MS);
     if (lateMs > CAUGHT_UP_MS || !this.#isProven) this.#considerUsual(nowMs);
     this.#isBurst = !this.#isProven && this.#fell(nowMs, lagMs);

@@ -88,6 +88,10 @@ export class PathMerge<Path extends MergePath> {
     return this.#paths.keys();
   }
 
+  get pathCount(): number {
+    return this.#paths.size;
+  }
+
   has(path: Path): boolean {
     return this.#paths.has(path);
   }

@@ -44,27 +44,33 @@ const BEHIND_MS_MAX = 3000;
 /** Longest delay between paths of one encode that is waited for, milliseconds. */
 const LAG_MS_MAX = 3000;
 
-/**
- * Why the session on air, which is the best there is, must not stay there; `undefined` while it may. `afterMs`: what viewers' players bear, milliseconds;
- * `lagMs`: how much later than others it delivers without anything being lost; `heldMs`: how long the gate has been holding a picture;
- * `behindMs`: how far stream time is behind real time.
- */
+/** What {@link restReason} looks at, milliseconds. */
+export interface RestFacts {
+  /** What viewers' players bear. */
+  readonly afterMs: number;
+  /** Since the last picture came. */
+  readonly silentMs: number;
+  /** How much later than another path the next picture may come. */
+  readonly lagMs: number;
+  /** How much later it came at most since the session is on air. */
+  readonly bridgedMs: number;
+  /** For how long the gate has been holding a picture. */
+  readonly heldMs: number;
+  /** How far stream time is behind real time. */
+  readonly behindMs: number;
+}
+
+/** Why the session on air, which is the best there is, must not stay there; `undefined` while it may. */
 export function restReason(
   onAir: EncoderSession,
-  at: {
-    readonly nowMs: number;
-    readonly afterMs: number;
-    readonly lagMs: number;
-    readonly heldMs: number;
-    readonly behindMs: number;
-  },
+  facts: RestFacts,
 ): Exclude<InterruptionReason, SessionEnd> | undefined {
-  const { nowMs, afterMs, lagMs, heldMs, behindMs } = at;
+  const { afterMs, silentMs, lagMs, bridgedMs, heldMs, behindMs } = facts;
   if (behindMs < -AHEAD_MS_MAX) return "early";
   // What was sent ahead of its time is still to be seen.
   if (behindMs <= 0) return undefined;
-  if (onAir.silentMs(nowMs) >= afterMs + Math.min(LAG_MS_MAX, lagMs)) return "silent";
-  if (behindMs >= (onAir.isLate ? afterMs : BEHIND_MS_MAX + lagMs)) return "late";
+  if (silentMs >= afterMs + Math.min(LAG_MS_MAX, lagMs)) return "silent";
+  if (behindMs >= (onAir.isLate ? afterMs : BEHIND_MS_MAX) + bridgedMs) return "late";
   return heldMs >= afterMs ? "undecodable" : undefined;
 }
 
