@@ -5,28 +5,9 @@ import { join } from "node:path";
 import { picture, tone, x264 } from "./encoder-matrix.ts";
 import { eventually, within } from "./deadline.ts";
 import { fetchPlaylist } from "./media-playlist.ts";
-import { MAIN_KEY, type Platform, startPlatform, startTool, type Tool, untilOnAir } from "./platform.ts";
+import { MAIN_KEY, startPlatform, startTool, type Tool, untilOnAir } from "./platform.ts";
+import { healthOf, untilStates } from "./stream-health.ts";
 import { complaintsOf, watch, withoutStarvation } from "./watching.ts";
-
-interface Health {
-  readonly sessions: readonly { readonly id: number; readonly role: string; readonly state: string }[];
-  readonly counters: { readonly switches: number; readonly dropped: number };
-}
-
-async function healthOf(platform: Platform): Promise<Health | undefined> {
-  const answer = await fetch(`${platform.http}/api/v1/streams/main`, {
-    headers: { authorization: `Bearer ${platform.adminToken}` },
-  });
-  const { health } = (await answer.json()) as { health: Health | null };
-  return health ?? undefined;
-}
-
-function untilStates(platform: Platform, states: readonly string[]): Promise<Health> {
-  return eventually(15_000, `sessions to be ${states.join(" and ")}`, async () => {
-    const health = await healthOf(platform);
-    return health?.sessions.map(({ state }) => state).join() === states.join() ? health : undefined;
-  });
-}
 
 /** Copies a file to the platform in real time. */
 function copy(file: string, url: string): Tool {

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import type { Page } from "playwright-core";
-import { type Browser, playbackOf, startBrowser } from "./browser.ts";
+import { type Browser, startBrowser } from "./browser.ts";
 import { measureCpuPressure, PRESSURE_MAX } from "./cpu-pressure.ts";
 import { eventually } from "./deadline.ts";
+import { openHlsPlayer, smoothnessOf, untilPlayed } from "./hls-viewer.ts";
 import { watchParts } from "./part-arrivals.ts";
 import { MAIN_KEY, type Platform, startPlatform, type Tool, untilOnAir } from "./platform.ts";
 import { type PlayerPages, startPlayerPages } from "./player-pages.ts";
@@ -33,32 +33,6 @@ afterAll(async () => {
   pages[Symbol.dispose]();
   await browser[Symbol.asyncDispose]();
 }, 30_000);
-
-async function openPlayer(platform: Platform): Promise<Page> {
-  const page = await browser.page();
-  await page.goto(`${pages.origin}/hls.html?url=${encodeURIComponent(`${platform.http}/live/main/index.m3u8`)}`);
-  await untilPlayed(page, 3);
-  return page;
-}
-
-async function untilPlayed(page: Page, seconds: number): Promise<void> {
-  const from = (await playbackOf(page))?.currentTime ?? 0;
-  await eventually(25_000, `${seconds} s of playback`, async () =>
-    ((await playbackOf(page))?.currentTime ?? 0) > from + seconds ? true : undefined,
-  );
-}
-
-interface Smoothness {
-  readonly pauses: readonly number[];
-  readonly stalls: number;
-  readonly problems: readonly string[];
-}
-
-const smoothnessOf = (page: Page): Promise<Smoothness> =>
-  page.evaluate(() => {
-    const { pauses, stalls, problems } = window as unknown as Smoothness;
-    return { pauses, stalls, problems };
-  });
 
 async function switchByHand(platform: Platform): Promise<void> {
   const before = await healthOf(platform);
@@ -114,7 +88,7 @@ async function startShow({ backup }: Case) {
   await untilOnAir(platform);
   const second = send("backup", backup);
   await untilStates(platform, ["on-air", "standby"]);
-  const page = await openPlayer(platform);
+  const page = await openHlsPlayer({ browser, pages, platform });
   return {
     platform,
     send,
