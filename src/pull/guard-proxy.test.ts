@@ -89,4 +89,4 @@ test("no head throws", () => {
   fc.assert(fc.property(fc.string(), (text) => void requestOf(text)));
   const line = fc.tuple(fc.constantFrom("GET", "HEAD", "POST"), fc.webUrl(), fc.string());
   fc.assert(fc.property(line, ([method, url, rest]) => void requestOf(`${method} ${url} HTTP/1.1\r\n${rest}\r\n\r\n`)));
-});
+}, 30_000);

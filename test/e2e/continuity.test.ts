@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { Page } from "playwright-core";
-import { systemClock } from "#time/system-clock.ts";
 import { type Browser, startBrowser } from "./browser.ts";
+import { watchChanges } from "./change-watch.ts";
 import { measureCpuPressure, PRESSURE_MAX } from "./cpu-pressure.ts";
 import { eventually } from "./deadline.ts";
 import { FAR_KILOBITS, type FarHost, farEncoder, startFarHost } from "./far-encoder.ts";
@@ -30,37 +30,6 @@ afterAll(async () => {
   pages[Symbol.dispose]();
   await browser[Symbol.asyncDispose]();
 }, 30_000);
-
-/** When a playlist first showed each of its discontinuities: the slate comes with one, and so does the picture after it. */
-interface ChangeWatch extends AsyncDisposable {
-  /** Waits until there were `count` in all; when the last of them came, milliseconds of the monotonic clock. */
-  until(count: number, ms: number): Promise<number>;
-}
-
-function watchChanges(platform: Platform): ChangeWatch {
-  const seenMs: number[] = [];
-  const over = new AbortController();
-  const run = async (): Promise<void> => {
-    while (!over.signal.aborted) {
-      const answer = await fetch(`${platform.http}/live/main/source/index.m3u8`, { signal: over.signal });
-      const text = await answer.text();
-      const before = Number(/#EXT-X-DISCONTINUITY-SEQUENCE:(\d+)/.exec(text)?.[1] ?? 0);
-      const count = before + text.split("\n").filter((line) => line === "#EXT-X-DISCONTINUITY").length;
-      while (answer.ok && seenMs.length < count) seenMs.push(performance.now());
-      await systemClock.sleep(25, over.signal);
-    }
-  };
-  const done = run().catch((error: unknown) => {
-    if (!over.signal.aborted) throw error;
-  });
-  return {
-    until: (count, ms) => eventually(ms, `discontinuity ${count}`, () => Promise.resolve(seenMs[count - 1])),
-    [Symbol.asyncDispose]: async () => {
-      over.abort();
-      await done;
-    },
-  };
-}
 
 /** Whether the machine left the platform and the browser enough time, to be asked at the end. */
 async function expectSmooth(page: Page, pressure: number): Promise<void> {
@@ -142,7 +111,9 @@ for (const { name, seconds, happen } of FAULTS) {
     const faultMs = performance.now();
     happen(host);
     const slateMs = (await changes.until(1, 10_000)) - faultMs;
-    await systemClock.sleep(seconds * 1000 - (performance.now() - faultMs));
+    await eventually(seconds * 1000, "the end of the fault", () =>
+      Promise.resolve(performance.now() - faultMs > (seconds - 1) * 1000 || undefined),
+    );
     expect(await isSlate(platform)).toBe(true);
     host.mend();
     const mendedMs = performance.now();
