@@ -9,6 +9,16 @@ export interface LiveBoardOptions {
   readonly clock: Clock;
 }
 
+/** A time line that begins later than its broadcast by more than this is that of a node which was started again, milliseconds. */
+const BEGUN_HERE_MS = 5000;
+
+/** Whether a broadcast began with its slate and has had nothing else. */
+function startsSoon({ state, sinceMs, airtime }: NonNullable<ReturnType<LiveStatus["status"]>>): boolean {
+  const { stretches, forgotten } = airtime;
+  const isWhole = forgotten === 0 && (stretches[0]?.fromMs ?? sinceMs) - sinceMs < BEGUN_HERE_MS;
+  return state === "slate" && isWhole && stretches.every(({ source }) => source.kind === "slate");
+}
+
 /** The public view of what is on air: states and titles, nothing an operator would keep to himself. */
 export class LiveBoard {
   readonly #options: LiveBoardOptions;
@@ -53,6 +63,7 @@ export class LiveBoard {
       name,
       title: entry.title,
       state,
+      startsSoon: health !== undefined && startsSoon(health),
       sinceMs: health?.sinceMs ?? null,
       endedMs: health === undefined ? (this.#endedMs.get(name) ?? null) : null,
       width: picture?.width ?? null,

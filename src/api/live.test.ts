@@ -52,7 +52,18 @@ describe("what is on air", () => {
     expect(response.headers.get("access-control-allow-credentials")).toBeNull();
     expect(response.headers.get("cache-control")).toBe("public, max-age=1");
     expect((await response.json()) as LiveAnswer).toEqual({
-      streams: [{ name: "main", title: "Sunday", state: "live", sinceMs, endedMs: null, width: 1280, height: 720 }],
+      streams: [
+        {
+          name: "main",
+          title: "Sunday",
+          state: "live",
+          startsSoon: false,
+          sinceMs,
+          endedMs: null,
+          width: 1280,
+          height: 720,
+        },
+      ],
     });
     expect((await made.ask("/api/v1/streams")).headers.get("access-control-allow-origin")).toBeNull();
   });

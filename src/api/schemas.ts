@@ -26,6 +26,7 @@ const liveStream = z
     name: z.string(),
     title: z.string(),
     state: z.enum(["live", "slate", "interrupted", "offline"]),
+    startsSoon: z.boolean().describe("it shows its slate, and no encoder of this broadcast was there yet"),
     sinceMs: ms.nullable(),
     endedMs: ms.nullable(),
     width: z.number().nullable(),

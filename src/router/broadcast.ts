@@ -27,7 +27,7 @@ import type { BroadcastSettings, RouterPorts } from "./ports.ts";
 /** How often a subscriber is told that the broadcast lives, milliseconds. */
 const HEAD_EVERY_MS = 250;
 /** How long a broadcast's first picture may have been kept, milliseconds: a broadcast that is older goes on from one before. */
-const KEPT_MS_MAX = 5000;
+const KEPT_WITHIN_MS = 5000;
 
 /** What the broadcast tells its router. */
 export interface BroadcastEvents {
@@ -335,7 +335,9 @@ export class Broadcast {
     const before = this.#state;
     if (state === before || this.live === undefined) return;
     this.#state = state;
-    this.#ports.observer.event(state === "live" ? "info" : "warn", `broadcast.${state}`, { stream: this.stream });
+    // A slate before the first encoder is what was asked for.
+    const isWished = state === "live" || this.#airLog.isEmpty;
+    this.#ports.observer.event(isWished ? "info" : "warn", `broadcast.${state}`, { stream: this.stream });
     const atMicros = Math.round(this.#gate.timeline.leader?.endMicros ?? nowMs * 1000);
     if (state === "live") this.#logEncoder();
     else if (state === "slate") this.#airLog.slate(this.#intermission.why, nowMs - this.#keptMs);
@@ -359,7 +361,7 @@ export class Broadcast {
   /** How long the first picture was kept until it was clear how to begin, milliseconds; 0 for all that follow, and where a broadcast is resumed. */
   get #keptMs(): number {
     const sinceMs = this.#ports.clock.wallMs() - this.#gate.timeline.startedWallMs;
-    return this.#airLog.isEmpty && sinceMs < KEPT_MS_MAX ? sinceMs : 0;
+    return this.#airLog.isEmpty && sinceMs < KEPT_WITHIN_MS ? sinceMs : 0;
   }
 
   #logHeld(why: InterruptionReason, nowMs: number): void {

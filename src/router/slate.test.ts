@@ -225,6 +225,13 @@ describe("a stream that is always on", () => {
     expect(watcher.marks).toEqual([SLATE_MARK, 1, SLATE_MARK]);
     expect(watcher.longestPauseMs).toBeLessThan(1100);
     expect(types(events)).toEqual(["stream.live", "stream.interrupted", "stream.slate"]);
+    const told = stage.router.health("main");
+    const stretches = told?.airtime.stretches ?? [];
+    expect(stretches.map(({ source, why }) => `${source.kind} ${why}`)).toEqual([
+      ...["slate started", "encoder started"],
+      ...["held finished", "slate finished"],
+    ]);
+    expect(stretches[0]?.fromMs).toBe(told?.sinceMs ?? 0);
     stage.router.letGo("main");
     await stage.run(6);
     expect(watcher.checker.ended).toBe(true);

@@ -11,6 +11,8 @@ export interface LiveStream {
   readonly name: string;
   readonly title: string;
   readonly state: LiveState;
+  /** It shows its slate, and no encoder of this broadcast was there yet. */
+  readonly startsSoon: boolean;
   /** Start of the broadcast; `null` while offline. */
   readonly sinceMs: number | null;
   /** End of the last broadcast this server saw; `null` when on air or never seen. */

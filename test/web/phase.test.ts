@@ -72,6 +72,7 @@ test("every phase has a picture or words, and asks the server unless the picture
     name: "s",
     title: "",
     state: "offline",
+    startsSoon: false,
     sinceMs: null,
     endedMs: null,
     width: null,

@@ -1,5 +1,6 @@
 import { html } from "hono/html";
 import type { PageLinks } from "#api/page-assets.ts";
+import { waitingWords } from "#web/waiting-words.ts";
 import type { LiveStream } from "#web/wire.ts";
 import { brand, type Html, layout } from "./layout.ts";
 import { momentText } from "./time-text.ts";
@@ -14,16 +15,16 @@ export interface HomePageOptions {
 }
 
 function card(stream: LiveStream): Html {
-  const { name, title, state, sinceMs, height } = stream;
+  const { name, title, state, startsSoon, sinceMs, height } = stream;
   const still = html`<img class="thumbnail is-there" src="/live/${encodeURIComponent(name)}/poster.webp" alt="" width="640" height="360">`;
   const badge =
     state === "live"
       ? html`<span class="badge badge-live">Live</span>`
-      : html`<span class="badge badge-quiet">${state === "slate" ? "Back soon" : "Reconnecting"}</span>`;
+      : html`<span class="badge badge-quiet">${waitingWords(stream)}</span>`;
   return html`<li class="card"><a href="/watch/${encodeURIComponent(name)}">
 <span class="card-stage">${height === null ? "" : still}${badge}${height === null ? "" : html`<span class="chip">${height}p</span>`}</span>
 <span class="card-title">${title === "" ? name : title}</span>
-<span class="card-meta">${sinceMs === null ? "" : html`On air since ${momentText(sinceMs)}`}</span>
+<span class="card-meta">${sinceMs === null || startsSoon ? "" : html`On air since ${momentText(sinceMs)}`}</span>
 </a></li>`;
 }
 

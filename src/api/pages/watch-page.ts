@@ -1,5 +1,6 @@
 import { html } from "hono/html";
 import type { PageLinks } from "#api/page-assets.ts";
+import { waitingWords } from "#web/waiting-words.ts";
 import type { LiveStream } from "#web/wire.ts";
 import { brand, type Html, layout } from "./layout.ts";
 import { momentText } from "./time-text.ts";
@@ -31,12 +32,13 @@ ${still}
 </div>`;
 }
 
-function statusLine({ state, sinceMs, endedMs }: LiveStream): Html {
+function statusLine(stream: LiveStream): Html {
+  const { state, sinceMs, endedMs } = stream;
   if (state === "live" && sinceMs !== null) {
     return html`<span class="badge badge-live">Live</span> <span>on air since ${momentText(sinceMs)}</span>`;
   }
-  if (state === "slate") return html`<span class="badge badge-quiet">Back soon</span>`;
-  if (state === "interrupted") return html`<span class="badge badge-quiet">Reconnecting</span>`;
+  if (state === "slate" || state === "interrupted")
+    return html`<span class="badge badge-quiet">${waitingWords(stream)}</span>`;
   return endedMs === null ? html`<span>Not on air yet</span>` : html`<span>Ended at ${momentText(endedMs)}</span>`;
 }
 

@@ -66,11 +66,11 @@ function namesOf(known: readonly Known[]): readonly string[] {
   return names;
 }
 
-/** Why a stretch began: `before` is the encoder that was on air last. */
-function reasonOf({ why, source }: AirStretch, before: string): string {
+/** Why a stretch began: `before` is the encoder that was on air last, `isFirst` the broadcast's first stretch. */
+function reasonOf({ why, source }: AirStretch, before: string, isFirst: boolean): string {
   switch (why) {
     case "started":
-      return "The broadcast began.";
+      return isFirst ? "The broadcast began." : "The first encoder is there.";
     case "silent":
       return `${before} was silent.`;
     case "lost":
@@ -116,7 +116,7 @@ export function airParts({ stretches, untilMs }: Pick<Airtime, "stretches" | "un
   return stretches.map((stretch, i) => {
     const { fromMs, source } = stretch;
     const toMs = stretches[i + 1]?.fromMs ?? Math.max(fromMs, untilMs);
-    const reason = reasonOf(stretch, before);
+    const reason = reasonOf(stretch, before, i === 0);
     if (source.kind !== "encoder") return { fromMs, toMs, mark: source.kind, name: OTHER_NAMES[source.kind], reason };
     const at = known.findIndex(({ sessions }) => sessions.has(source.session));
     before = names[at] ?? encoderName(source.encoder);

@@ -5,10 +5,11 @@ import { CopyButton } from "#web/copy-button.tsx";
 import { watchLiveList } from "#web/live-list.ts";
 import { Thumbnail } from "#web/thumbnail.tsx";
 import { exactText, spanText } from "#web/time-words.ts";
+import { waitingWords } from "#web/waiting-words.ts";
 import type { LiveStream } from "#web/wire.ts";
 
 function Card({ stream }: { stream: LiveStream }): JSX.Element {
-  const { name, title, state, sinceMs, height } = stream;
+  const { name, title, state, startsSoon, sinceMs, height } = stream;
   return (
     <li class="card">
       <a href={`/watch/${encodeURIComponent(name)}`}>
@@ -17,13 +18,13 @@ function Card({ stream }: { stream: LiveStream }): JSX.Element {
           {state === "live" ? (
             <span class="badge badge-live">Live</span>
           ) : (
-            <span class="badge badge-quiet">{state === "slate" ? "Back soon" : "Reconnecting"}</span>
+            <span class="badge badge-quiet">{waitingWords(stream)}</span>
           )}
           {height !== null && <span class="chip">{height}p</span>}
         </span>
         <span class="card-title">{title === "" ? name : title}</span>
         <span class="card-meta">
-          {sinceMs !== null && (
+          {sinceMs !== null && !startsSoon && (
             <time dateTime={new Date(sinceMs).toISOString()} title={`Since ${exactText(sinceMs)}`}>
               On air for {spanText(Date.now() - sinceMs)}
             </time>

@@ -40,6 +40,8 @@ export interface EngineListener {
   undecodable(): void;
   /** Qualities or the chosen one changed. */
   changed(): void;
+  /** What plays now has other parameters than what was before: another encoder's, or the slate's. */
+  turned(): void;
   /** The picture is about to be taken away for a moment: keep what is seen. */
   freeze(): void;
 }

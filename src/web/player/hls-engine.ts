@@ -95,6 +95,11 @@ export class HlsEngine implements Engine {
       this.#listener.changed();
     });
     hls.on(Events.LEVEL_SWITCHED, () => this.#listener.changed());
+    let run: number | undefined;
+    hls.on(Events.FRAG_CHANGED, (_, { frag }) => {
+      if (run !== undefined && frag.cc !== run) this.#listener.turned();
+      run = frag.cc;
+    });
     let lastSn: number | undefined;
     hls.on(Events.LEVEL_LOADED, (_, { details }) => {
       if (lastSn === undefined && !details.live) {

@@ -7,6 +7,9 @@ const PUSH_DEADLINE_MS = 3_000;
 /** Pushes in a row that never said anything before only asking is done: something on the way holds them back. */
 const SILENT_PUSHES_MAX = 2;
 
+/** Time in which the viewers of a stream begin to watch what it is doing, milliseconds. */
+const SOON_WITHIN_MS = 1500;
+
 /** What a watcher hears. */
 export interface LiveListener {
   state(stream: LiveStream): void;
@@ -25,14 +28,22 @@ export class LiveWatch {
   #timer: number | undefined;
   #polling: AbortController | undefined;
   #silentPushes = 0;
+  #soon: number | undefined;
 
   constructor(stream: string, listener: LiveListener) {
     this.#stream = stream;
     this.#listener = listener;
   }
 
+  /** Starts when something happened that every viewer sees: not all of them at once. */
+  startSoon(): void {
+    window.clearTimeout(this.#soon);
+    this.#soon = window.setTimeout(() => this.start(), Math.random() * SOON_WITHIN_MS);
+  }
+
   /** Idempotent. */
   start(): void {
+    window.clearTimeout(this.#soon);
     if (this.#source !== undefined || this.#timer !== undefined || this.#polling !== undefined) return;
     if (this.#silentPushes >= SILENT_PUSHES_MAX) {
       void this.#poll();

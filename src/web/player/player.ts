@@ -120,6 +120,7 @@ export class Player {
         this.unsupported.value = "codec";
       },
       changed: () => this.#readQualities(),
+      turned: () => this.#watch.startSoon(),
       freeze: () => this.#freeze(),
     } as const;
     if (Hls.isSupported()) this.#engine = new HlsEngine({ video: this.video, url, listener });
