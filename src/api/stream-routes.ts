@@ -83,7 +83,7 @@ const stopRoute = createRoute({
   path: "/api/v1/streams/{name}/stop",
   summary: "Ends the stream's broadcast now and disconnects its encoder",
   description:
-    "Does nothing when the stream is not on air. An encoder that connects again begins a new broadcast; to keep it out, rotate or revoke its key.",
+    "Does nothing when the stream is not on air. An encoder that connects again begins a new broadcast; to keep it out, rotate or revoke its key. A stream that is always on begins a new broadcast at once, with its slate: set `alwaysOn` to false first.",
   security,
   request: { params: nameParams },
   responses: {

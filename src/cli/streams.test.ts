@@ -136,6 +136,9 @@ describe.each(["none runs", "one runs"])("grandstand streams, when of the data f
 
   test("stop ends the broadcast, if there is one", async () => {
     for (const name of ["final", "declared"]) expect(await asJson<unknown>("stop", name)).toEqual({ name });
+    await streams("set", "final", "--always-on", "true");
+    expect((await streams("stop", "final")).stdout).toContain("always on, so another one begins with its slate");
+    await streams("set", "final", "--always-on", "platform");
     const { stdout } = await streams("stop", "final");
     expect(stdout).toBe("Nothing of final is on air any more. To keep its encoder out, rotate or revoke its key.\n");
   }, 20_000);

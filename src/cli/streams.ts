@@ -121,11 +121,24 @@ const set = defineCommand(
   },
 );
 
+/** What became of a stream whose broadcast was ended. */
+function stoppedText(name: string, stream: ListedStream | undefined): string {
+  const { alwaysOn, continuity } = stream?.effectiveSettings ?? {};
+  if (alwaysOn !== true || continuity !== "slate")
+    return `Nothing of ${name} is on air any more. To keep its encoder out, rotate or revoke its key.`;
+  const change =
+    stream?.managedBy === "file"
+      ? "remove alwaysOn from its entry in the configuration file, and start the platform again"
+      : `grandstand streams set ${name} --always-on false, then stop it again`;
+  return `The broadcast of ${name} is over. The stream is always on, so another one begins with its slate.\nTo take it off the air: ${change}`;
+}
+
 const stop = defineCommand("stop", "end a stream's broadcast now; its encoder is disconnected", NAME, (given) =>
   atDesk(given, async (desk) => {
     const [name = ""] = given.positional;
     await desk.stop(name);
-    print(given, { name }, `Nothing of ${name} is on air any more. To keep its encoder out, rotate or revoke its key.`);
+    const stream = (await desk.list()).find((one) => one.name === name);
+    print(given, { name }, stoppedText(name, stream));
   }),
 );
 

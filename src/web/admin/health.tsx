@@ -183,7 +183,8 @@ function SwitchButton({ stream, session }: { stream: string; session: number }):
 
 function Sessions({ name, health, nowMs }: { name: string; health: StreamHealth; nowMs: number }): JSX.Element {
   if (health.sessions.length === 0) {
-    return <p class="note">No encoder is connected. The broadcast goes on when it comes back.</p>;
+    const seen = health.state === "slate" ? "the slate" : "the last picture";
+    return <p class="note">No encoder is connected: viewers see {seen} until one delivers.</p>;
   }
   return (
     <div class="table-box">
