@@ -151,6 +151,16 @@ function open(context: CodecContext, name: string): void {
   FFmpegError.throwIfError(context.open2Sync(), `open ${name}`);
 }
 
+/** Tells an encoder the meaning of its pictures' samples, where it is known. */
+export function nameColour(context: CodecContext, colour: VideoEncoderSettings["colour"]): void {
+  if (colour === undefined) return;
+  context.colorRange = colour.fullRange ? AVCOL_RANGE_JPEG : AVCOL_RANGE_MPEG;
+  // The library's numbers are those of ISO/IEC 23091-2.
+  context.colorPrimaries = colour.primaries as AVColorPrimaries;
+  context.colorTrc = colour.transfer as AVColorTransferCharacteristic;
+  context.colorSpace = colour.matrix as AVColorSpace;
+}
+
 /** @throws Fault `CODEC_UNSUPPORTED` when the library has no such encoder. */
 function allocate(name: string, settings: VideoEncoderSettings): CodecContext {
   const codec = Codec.findEncoderByName(name as FFVideoEncoder);
@@ -166,13 +176,7 @@ function allocate(name: string, settings: VideoEncoderSettings): CodecContext {
   context.bitRate = BigInt(Math.round(bitrate));
   context.rcMaxRate = BigInt(Math.round(bitrate * PEAK_FACTOR));
   context.rcBufferSize = Math.round(bitrate * PEAK_FACTOR * BUFFER_SECONDS);
-  if (colour !== undefined) {
-    context.colorRange = colour.fullRange ? AVCOL_RANGE_JPEG : AVCOL_RANGE_MPEG;
-    // The library's numbers are those of ISO/IEC 23091-2.
-    context.colorPrimaries = colour.primaries as AVColorPrimaries;
-    context.colorTrc = colour.transfer as AVColorTransferCharacteristic;
-    context.colorSpace = colour.matrix as AVColorSpace;
-  }
+  nameColour(context, colour);
   context.setFlags(AV_CODEC_FLAG_GLOBAL_HEADER);
   return context;
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { FFmpegError, type Frame } from "node-av/lib";
 import { AVMEDIA_TYPE_VIDEO } from "node-av/constants";
-import { decodeOne } from "./decode-one.ts";
+import { decodeOne } from "#codecs/decode-one.ts";
 import { openDecoder } from "./file-decoders.ts";
 import { unusable } from "./file-kind.ts";
 import { flatten, pixelsOf, toRgb } from "./rgb-picture.ts";

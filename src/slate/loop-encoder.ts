@@ -1,11 +1,6 @@
 import {
   AV_CODEC_FLAG_GLOBAL_HEADER,
   AV_PIX_FMT_YUV420P,
-  AVCOL_RANGE_JPEG,
-  AVCOL_RANGE_MPEG,
-  type AVColorPrimaries,
-  type AVColorSpace,
-  type AVColorTransferCharacteristic,
   FF_ENCODER_LIBSVTAV1,
   FF_ENCODER_LIBX264,
   FF_ENCODER_LIBX265,
@@ -14,6 +9,7 @@ import {
 import { Codec, CodecContext, FFmpegError, type Frame, Rational as AvRational } from "node-av/lib";
 import { encodedSampleOf } from "#codecs/encoded-sample.ts";
 import type { EncodedCodec, EncoderOptions } from "#codecs/encoding.ts";
+import { nameColour } from "#codecs/open-encoder.ts";
 import { VideoEncoder } from "#codecs/video-encoder.ts";
 import { Fault } from "#faults/fault.ts";
 import { av1ConfigOf } from "#media/codecs/av1.ts";
@@ -170,13 +166,7 @@ function open({ format, frameRate, bitrateMax }: LoopSettings): CodecContext {
       context.rcMaxRate = BigInt(Math.round(bitrateMax));
       if (codec !== "av1") context.rcBufferSize = Math.round(bitrateMax * KEY_SECONDS_MAX);
     }
-    if (colour !== undefined) {
-      context.colorRange = colour.fullRange ? AVCOL_RANGE_JPEG : AVCOL_RANGE_MPEG;
-      // The library's numbers are those of ISO/IEC 23091-2.
-      context.colorPrimaries = colour.primaries as AVColorPrimaries;
-      context.colorTrc = colour.transfer as AVColorTransferCharacteristic;
-      context.colorSpace = colour.matrix as AVColorSpace;
-    }
+    nameColour(context, colour);
     context.setFlags(AV_CODEC_FLAG_GLOBAL_HEADER);
     // Not a Dictionary: opening consumes it, and the collector frees it a second time.
     for (const [option, value] of Object.entries({ ...options, ...(bitrateMax === undefined ? still : moving) }))

@@ -4,7 +4,7 @@ import type { SlatePicture, SlateRequest } from "#media/slate.ts";
 import { drawCard } from "./card.ts";
 import { LoopEncoder, stillPictures } from "./loop-encoder.ts";
 import { makeClip } from "./clip.ts";
-import { decodeOne } from "./decode-one.ts";
+import { decodeOne } from "#codecs/decode-one.ts";
 import { PictureFitter } from "./picture-fitter.ts";
 import { kindOfFile } from "./file-kind.ts";
 import { readImage } from "./image-file.ts";
