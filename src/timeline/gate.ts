@@ -206,6 +206,7 @@ export class Gate {
     this.counters.dropped += session.start.takeDropped();
     if (this.started) {
       session.startMicros = onTick(this.#landing(leader.nowMs));
+      this.timeline.handOver(session.startMicros);
       for (const { raw, config } of session.start.tracks) this.timeline.adopt({ raw, config }, nowMs);
     } else {
       const startWallMs = Math.round(wallMs - (nowMs - leader.nowMs));
@@ -317,7 +318,7 @@ export class Gate {
       this.#heardAgainMs ??= nowMs;
       // A burst catches up with real time; an encoder that is still late after a second stays late.
       if (nowMs - this.#heardAgainMs >= CATCH_UP_MS)
-        late = Math.max(0, (lane.endMicros ?? 0) - unit.micros - unit.offsetMicros);
+        late = Math.max(0, (lane.shownUntilMicros ?? 0) - unit.micros - unit.offsetMicros);
     }
     return late + this.timeline.delayForCut(lane, unit, late);
   }

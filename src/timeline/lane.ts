@@ -43,6 +43,10 @@ export class Lane implements VideoSink<Unit> {
   audio: AudioStamper | undefined;
   /** What comes next belongs to what came last: `false` before the first keyframe of a session, after a hold, and where parameters change. */
   open = false;
+  /** Where the keyframe is shown that opened it, until the next keyframe, microseconds. */
+  openedMicros: number | undefined;
+  /** Where sound of another session begins, microseconds; what still waits before belongs to the one that is over. */
+  joinsMicros: number | undefined;
   /** Frame rate to begin with when it opens. */
   rate: Rational | undefined;
   /** Segment that takes the next frame; -1 before the first. */
@@ -120,12 +124,39 @@ export class Lane implements VideoSink<Unit> {
     return ticks === undefined ? undefined : ticksToMicros(ticks, this.track.timescale);
   }
 
+  /** End of everything stamped, also as it is shown, microseconds: what begins anew is not shown before. `undefined` before the first frame. */
+  get shownUntilMicros(): number | undefined {
+    const ticks = this.video === undefined ? this.audio?.nextDts : this.video.presentedUntil;
+    return ticks === undefined ? undefined : ticksToMicros(ticks, this.track.timescale);
+  }
+
   /** Where a unit will begin, microseconds. A keyframe counts half its length later: rounding must not part it from the cut it belongs to. */
   startOf(unit: Unit): number {
     const { audio, video } = this;
     if (audio !== undefined) return ticksToMicros(audio.startOf(unit.micros), audio.timescale);
     const shift = this.open && video !== undefined ? video.shiftMicros : unit.offsetMicros;
     return unit.micros + shift + (unit.keyframe ? unit.durationMicros / 2 : 0);
+  }
+
+  /** Another session begins at `startMicros`: of what waits only sound from before is still of use. Answers how many units are not. */
+  handOver(startMicros: number): number {
+    if (this.audio === undefined) return this.waiting.clear();
+    this.joinsMicros = startMicros;
+    let dropped = 0;
+    for (let count = this.waiting.length; count > 0; count--) {
+      const unit = this.waiting.take();
+      if (unit !== undefined && unit.micros + unit.durationMicros / 2 <= startMicros) this.waiting.push(unit);
+      else dropped++;
+    }
+    return dropped;
+  }
+
+  /** Moves what waits, and what is not stamped yet, later. */
+  shift(micros: number): void {
+    if (this.open) this.video?.shift(micros);
+    if (this.joinsMicros !== undefined) this.joinsMicros += micros;
+    for (const unit of this.waiting) unit.micros += micros;
+    for (const unit of this.next) unit.micros += micros;
   }
 
   /** Stream time moved by less than a frame: what comes makes up for it. */
@@ -151,6 +182,8 @@ export class Lane implements VideoSink<Unit> {
     const { video, filler } = this;
     if (video?.nextDts === undefined || filler === undefined) return 0;
     const end = microsToTicks(endMicros, VIDEO_TIMESCALE);
+    // The last picture is shown until then as it is.
+    if (exact && end <= (video.presentedUntil ?? end)) return 0;
     const step = Math.max(1, microsToTicks(stepMicros, VIDEO_TIMESCALE));
     let pictures = 0;
     while (video.nextDts + step <= end) {

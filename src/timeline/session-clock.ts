@@ -15,6 +15,10 @@
 const JITTER_MICROS = 100_000;
 /** Longest gap that is believed because arrival confirms it, microseconds; where another track is as far, any is. */
 const GAP_MICROS_MAX = 10_000_000;
+/** How far a stamp may go back and still be jitter, microseconds. */
+const JITTER_BACK_MICROS = 10_000;
+/** Where the clock jumps, how much longer than a frame nothing may have come for stream time to go on as if it had not, microseconds. */
+const PAUSE_MICROS = 250_000;
 /** How well arrival must agree with a gap, microseconds; half of the gap where that is less. */
 const AGREEMENT_MICROS = 1_000_000;
 /** How far behind another track may be that confirms a gap, microseconds: the skew of interleaving. */
@@ -135,7 +139,8 @@ export class SessionClock<Key, Unit extends Arrival<Key>> {
       return this.#follow(line, unit, elsewhere);
     }
     const delta = micros - expected;
-    if (Math.abs(delta) <= Math.max(JITTER_MICROS, 2 * unit.durationMicros)) return micros;
+    if (micros >= line.last - JITTER_BACK_MICROS && delta <= Math.max(JITTER_MICROS, 2 * unit.durationMicros))
+      return micros;
     if (delta > 0) {
       const arrivalGap = (unit.nowMs - line.arrivedMs) * 1000;
       const tolerance = Math.min(AGREEMENT_MICROS, Math.max(delta / 2, JITTER_MICROS));
@@ -181,11 +186,18 @@ export class SessionClock<Key, Unit extends Arrival<Key>> {
     }
     if (!this.#isConfirmed(line, suspect)) {
       this.#counters.jumps++;
-      this.#offset = Math.round(this.#landing(unit.nowMs)) - suspect.stampMs * 1000;
+      this.#offset = Math.round(this.#goesOnAt(line, suspect)) - suspect.stampMs * 1000;
       line.offset = this.#offset;
     }
     this.#accept(line, suspect, suspect.stampMs * 1000 + line.offset, out);
     this.#accept(line, unit, unit.stampMs * 1000 + line.offset, out);
+  }
+
+  /** Where stream time goes on after a jump: where it would have without, unless frames are missing. */
+  #goesOnAt(line: Line<Unit>, first: Unit): number {
+    const { expected } = line;
+    const pause = (first.nowMs - line.arrivedMs) * 1000 - first.durationMicros;
+    return expected !== undefined && pause <= PAUSE_MICROS ? expected : this.#landing(first.nowMs);
   }
 
   /** What the other tracks did since a frame was held explains it after all. */

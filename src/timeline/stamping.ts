@@ -7,6 +7,8 @@ import type { GateCounters } from "./timeline.ts";
 
 /** How much after the start of its first segment sound may begin without silence before it, microseconds. */
 const LATE_SOUND_MICROS = 100_000;
+/** What rounding of stamps to milliseconds may take from a distance, microseconds. */
+const ROUNDING_MICROS = 2000;
 /** How much before its first segment a further picture may begin, microseconds: its delay by B-frames is another. */
 const EARLY_MICROS_MAX = 250_000;
 
@@ -42,10 +44,15 @@ export class Stamping {
         this.#gops.interrupt();
       }
       if (!lane.open && !this.#takeOver(lane, unit)) return false;
+      if (isLeading(lane, unit)) return false;
       video.add(unit.micros, unit.offsetMicros, unit);
       return true;
     }
     if (audio === undefined) return false;
+    if (lane.joinsMicros !== undefined && unit.micros >= lane.joinsMicros) {
+      lane.joinsMicros = undefined;
+      lane.close();
+    }
     // Sound that joins begins with its segment.
     if (audio.nextDts === undefined && unit.micros < this.#series.originOf(lane)) return false;
     // Sound that begins late has silence before it: its track has no hole where the broadcast begins.
@@ -87,11 +94,22 @@ export class Stamping {
   #takeOver(lane: Lane, unit: Unit): boolean {
     const { video } = lane;
     const start = unit.micros + unit.offsetMicros;
-    const earliest = lane.endMicros ?? this.#series.originOf(lane) - EARLY_MICROS_MAX;
+    const earliest = lane.shownUntilMicros ?? this.#series.originOf(lane) - EARLY_MICROS_MAX;
     if (video === undefined || !unit.keyframe || start < earliest) return false;
     this.fill(lane, start, true);
     lane.open = true;
+    lane.openedMicros = start;
     video.begin({ micros: unit.micros, offsetMicros: unit.offsetMicros, rate: lane.rate });
     return true;
   }
+}
+
+/** Whether a picture is to be shown before the keyframe that opened its lane: it refers to pictures that are not there (H.264 §7.4.1.2.4, "leading"). */
+function isLeading(lane: Lane, unit: Unit): boolean {
+  const { openedMicros } = lane;
+  if (openedMicros === undefined) return false;
+  const at = unit.micros + unit.offsetMicros;
+  if (!unit.keyframe) return at < openedMicros - ROUNDING_MICROS;
+  if (at > openedMicros) lane.openedMicros = undefined;
+  return false;
 }

@@ -23,6 +23,10 @@ export interface Fault {
   readonly atSeconds: number;
   /** Milliseconds: the wrong stamp's distance, the jump, the time without frames, the time the network delivers nothing. */
   readonly ms: number;
+  /** The only track that has a hole; all where absent. */
+  readonly track?: RawTrack;
+  /** Sound jumps so much later than picture, milliseconds; earlier where negative. */
+  readonly soundLaterMs?: number;
 }
 
 /** An encoder session to simulate. */
@@ -33,8 +37,10 @@ export interface EncoderOptions {
     readonly gopFrames: number;
     /** Keyframes at random distances up to `gopFrames`. */
     readonly irregular?: boolean;
-    /** Frames between a keyframe's decode and presentation time. */
+    /** B-frames in a row; a keyframe is shown so many frames after it is decoded. Groups are closed. */
     readonly bFrames?: number;
+    /** The middle one of more than two B-frames is decoded first. */
+    readonly pyramid?: boolean;
     /** Random frame distances of 0.5 to 1.5 of the nominal one. */
     readonly variable?: boolean;
     readonly claimsRate?: boolean;
@@ -121,27 +127,39 @@ interface Timed {
   readonly keyframe: boolean;
 }
 
+/** Display positions in the order of decoding, `count` pictures between two keyframes: I P B B P B B …, the last group as long as is left. */
+function displayOrder(count: number, bFrames: number, pyramid: boolean): number[] {
+  const order = [0];
+  for (let from = 1; from < count; from += bFrames + 1) {
+    const last = Math.min(count - 1, from + bFrames);
+    const between = Array.from({ length: last - from }, (_, i) => from + i);
+    const [middle] = pyramid && between.length > 2 ? between.splice(between.length >> 1, 1) : [];
+    order.push(last, ...(middle === undefined ? [] : [middle]), ...between);
+  }
+  return order;
+}
+
 function pictures(options: EncoderOptions, random: () => number): Timed[] {
   const { video, seconds } = options;
   if (video === undefined) return [];
   const frameMs = (1000 * video.rate.den) / video.rate.num;
-  const delay = video.bFrames ?? 0;
+  const { bFrames = 0, pyramid = false } = video;
+  const delayMs = bFrames * frameMs;
   const frames: Timed[] = [];
-  let untilKey = 0;
-  let sinceKey = 0;
+  const times: number[] = [];
   for (let n = 0, at = 0; at < seconds * 1000; n++) {
-    const keyframe = untilKey <= 0;
-    if (keyframe) {
-      untilKey = video.irregular === true ? 1 + Math.floor(random() * video.gopFrames) : video.gopFrames;
-      sinceKey = 0;
-    }
-    // Decode order I P B B P B B…: a P is shown two frames later than a B that follows it.
-    const inGroup = sinceKey === 0 ? 0 : ((sinceKey - 1) % (delay + 1)) + 1;
-    const reorder = delay === 0 || sinceKey === 0 ? delay : inGroup === 1 ? 2 * delay : delay - 1;
-    frames.push({ track: VIDEO, decodeMs: at, offsetMs: reorder * frameMs, keyframe });
-    untilKey--;
-    sinceKey++;
+    times.push(at);
     at = video.variable === true ? at + frameMs * (0.5 + random()) : (n + 1) * frameMs;
+  }
+  for (let first = 0; first < times.length; ) {
+    const wanted = video.irregular === true ? 1 + Math.floor(random() * video.gopFrames) : video.gopFrames;
+    const count = Math.min(wanted, times.length - first);
+    for (const [n, shown] of displayOrder(count, bFrames, pyramid).entries()) {
+      const decodeMs = times[first + n] ?? 0;
+      const offsetMs = (times[first + shown] ?? 0) + delayMs - decodeMs;
+      frames.push({ track: VIDEO, decodeMs, offsetMs, keyframe: n === 0 });
+    }
+    first += count;
   }
   return frames;
 }
@@ -162,9 +180,13 @@ function sounds(options: EncoderOptions): Timed[] {
 export function encode(options: EncoderOptions, startMs: number): SimulatedFrame[] {
   const random = randomFrom(options.seed ?? 1);
   const { faults = [], startStamp = 0, jitterMs = 2, skewMs = 0 } = options;
-  const timed = [...pictures(options, random), ...sounds(options)].filter(({ decodeMs }) =>
+  const timed = [...pictures(options, random), ...sounds(options)].filter(({ track, decodeMs }) =>
     faults.every(
-      ({ kind, atSeconds, ms }) => kind !== "hole" || decodeMs < atSeconds * 1000 || decodeMs >= atSeconds * 1000 + ms,
+      (fault) =>
+        fault.kind !== "hole" ||
+        (fault.track !== undefined && fault.track !== track) ||
+        decodeMs < fault.atSeconds * 1000 ||
+        decodeMs >= fault.atSeconds * 1000 + fault.ms,
     ),
   );
   const corrupted = new Set<Fault>();
@@ -176,7 +198,8 @@ export function encode(options: EncoderOptions, startMs: number): SimulatedFrame
       let sentMs = decodeMs + (track.kind === "audio" ? skewMs : 0) + random() * jitterMs;
       for (const fault of faults) {
         const at = fault.atSeconds * 1000;
-        if (fault.kind === "jump" && decodeMs >= at) stamp += fault.ms;
+        const jumpMs = at + (track.kind === "audio" ? (fault.soundLaterMs ?? 0) : 0);
+        if (fault.kind === "jump" && decodeMs >= jumpMs) stamp += fault.ms;
         if (fault.kind === "corrupt" && decodeMs >= at && !corrupted.has(fault) && !keyframe) {
           corrupted.add(fault);
           stamp += fault.ms;

@@ -72,7 +72,7 @@ export class TimelineWriter implements LaneSink {
   /** Stream time that nothing may begin before, microseconds: everything issued lies earlier. */
   get floorMicros(): number {
     let floor = this.series.startMicros;
-    for (const lane of this.lanes) floor = Math.max(floor, lane.endMicros ?? 0);
+    for (const lane of this.lanes) floor = Math.max(floor, lane.shownUntilMicros ?? 0);
     return floor;
   }
 
@@ -130,7 +130,7 @@ export class TimelineWriter implements LaneSink {
 
   /**
    * How much later than `lateMicros` after its place the leading track's keyframe must begin, so that numbers never outrun the seconds where it
-   * must begin a segment. What is held is held until there first, as that may cut too.
+   * must begin a segment: where decode time ends. What is held is held until there first, as that may cut too.
    */
   delayForCut(lane: Lane, unit: Unit, lateMicros: number): number {
     const { leader } = this;
@@ -139,7 +139,7 @@ export class TimelineWriter implements LaneSink {
     const start = unit.micros + unit.offsetMicros + lateMicros;
     if (lane.video !== undefined) {
       if (!leader.open) this.#stamping.fill(leader, start, true);
-      return Math.max(0, this.series.earliestCutMicros - start);
+      return Math.max(0, this.series.earliestCutMicros - (lane.endMicros ?? start));
     }
     if (!this.#stamping.joinSound(lane, start)) return 0;
     while ((lane.endMicros ?? start) < this.series.earliestCutMicros && lane.silence(1) > 0) this.counters.silent++;
@@ -184,6 +184,11 @@ export class TimelineWriter implements LaneSink {
     this.gops.interrupt();
   }
 
+  /** Another session begins at `startMicros`. */
+  handOver(startMicros: number): void {
+    for (const lane of this.lanes) if (lane !== this.leader) this.counters.dropped += lane.handOver(startMicros);
+  }
+
   /** Fills the leading track up to about `untilMicros` in steps of a part. */
   hold(untilMicros: number): void {
     const { leader } = this;
@@ -207,12 +212,7 @@ export class TimelineWriter implements LaneSink {
 
   /** Moves what waits, and what is not stamped yet, later. */
   shift(micros: number): void {
-    for (const lane of this.lanes) {
-      if (lane.open) lane.video?.shift(micros);
-      for (const unit of lane.waiting) unit.micros += micros;
-      for (const unit of lane.next) unit.micros += micros;
-    }
-    for (const lane of this.#joining) for (const unit of lane.next) unit.micros += micros;
+    for (const lane of [...this.lanes, ...this.#joining]) lane.shift(micros);
   }
 
   /** Moves the stream by less than a frame: what comes makes up for it. */

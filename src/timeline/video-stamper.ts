@@ -33,6 +33,8 @@ const CATCH_UP_FRAMES = 1.5;
 const CATCH_UP_SHARE = 0.15;
 /** How far decode times may stay behind, ticks: 1 s. Frames that are all longer than a part are stamped as they are. */
 const BEHIND_TICKS_MAX = 90_000;
+/** How long the last picture is shown before that of another session, ticks: a frame, or 100 ms where frames are longer. */
+const SHOWN_TICKS = 9000;
 /** Assumed duration before anything is known, ticks: 30 fps. */
 const UNKNOWN_TICKS = 3000;
 
@@ -53,6 +55,8 @@ export class VideoStamper<Payload> {
   nextDts: number | undefined;
   /** Where the last stamped frame would end if it were as long as it is shown. */
   #shownUntil = 0;
+  /** Where the picture ends that is shown last of those that were stamped. */
+  #presentedUntil = 0;
   readonly #sink: VideoSink<Payload>;
   readonly #partTicks: number;
   readonly #meter = new RateMeter();
@@ -85,6 +89,11 @@ export class VideoStamper<Payload> {
   /** Expected duration of a frame, microseconds. */
   get frameMicros(): number {
     return Math.round((this.#frameTicks() * 1_000_000) / VIDEO_TIMESCALE);
+  }
+
+  /** End of everything stamped, in decode time and as it is shown, ticks: pictures of B-frames may be shown after others that never came. */
+  get presentedUntil(): number | undefined {
+    return this.nextDts === undefined ? undefined : Math.max(this.nextDts, this.#presentedUntil);
   }
 
   /** How much later than its stamp a frame is decoded, microseconds. */
@@ -159,13 +168,15 @@ export class VideoStamper<Payload> {
     this.#emit(held.payload, held.ptsTicks, Math.round(held.ticks + this.#frameTicks()));
   }
 
-  /** A frame of ours that fills the time up to `endTicks`; its presentation is its decode time. Does nothing where there is no time to fill. */
+  /** A frame of ours that fills the time up to `endTicks`. It is shown after all before it. Does nothing where there is no time to fill. */
   fill(endTicks: number, payload: Payload): void {
     const { nextDts } = this;
     if (nextDts === undefined || endTicks <= nextDts) return;
+    const pts = Math.max(nextDts, this.#presentedUntil);
     this.nextDts = endTicks;
     this.#shownUntil = endTicks;
-    this.#sink.stamped(payload, nextDts, 0, endTicks - nextDts);
+    this.#presentedUntil = Math.max(endTicks, pts + 1);
+    this.#sink.stamped(payload, nextDts, pts - nextDts, endTicks - nextDts);
   }
 
   #frameTicks(): number {
@@ -255,6 +266,8 @@ export class VideoStamper<Payload> {
   #emit(payload: Payload, ptsTicks: number, end: number): void {
     const dts = this.nextDts ?? end - UNKNOWN_TICKS;
     this.#shownUntil = Math.max(dts + 1, end);
+    const shownTicks = Math.min(this.#frameTicks(), SHOWN_TICKS);
+    this.#presentedUntil = Math.max(this.#presentedUntil, Math.floor(ptsTicks + shownTicks));
     const usual = Math.max(CATCH_UP_SHARE * this.#partTicks, CATCH_UP_FRAMES * this.#frameTicks());
     const longest = Math.round(Math.min(this.#partTicks, usual));
     this.nextDts = Math.min(this.#shownUntil, Math.max(dts + longest, this.#shownUntil - BEHIND_TICKS_MAX));
