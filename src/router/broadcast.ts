@@ -19,6 +19,7 @@ import { Gate } from "#timeline/gate.ts";
 import { AirLog, type Airtime } from "./air-log.ts";
 import type { EncoderSession } from "./encoder-session.ts";
 import { type BroadcastHealth, broadcastHealth, KeyframeMeter, sessionHealth } from "./health.ts";
+import { INTERRUPTION_WORDS } from "./interruption-words.ts";
 import { Intermission } from "./intermission.ts";
 import { LifeEvents } from "./life-events.ts";
 import { type Air, Lineup, type Switch } from "./lineup.ts";
@@ -330,18 +331,18 @@ export class Broadcast {
     return delivers ? "live" : "interrupted";
   }
 
-  #updateState(nowMs: number, why: InterruptionReason = "silent"): void {
+  #updateState(nowMs: number, left: InterruptionReason = "silent"): void {
     const state = this.#stateNow;
     const before = this.#state;
     if (state === before || this.live === undefined) return;
     this.#state = state;
-    // A slate before the first encoder is what was asked for.
-    const isWished = state === "live" || this.#airLog.isEmpty;
-    this.#ports.observer.event(isWished ? "info" : "warn", `broadcast.${state}`, { stream: this.stream });
+    // One that is on air and not silent sends what cannot be shown.
+    const why = this.#lineup.onAir?.isSilent(nowMs) === false ? "undecodable" : left;
+    this.#tellState(state, why);
     const atMicros = Math.round(this.#gate.timeline.leader?.endMicros ?? nowMs * 1000);
     if (state === "live") this.#logEncoder();
     else if (state === "slate") this.#airLog.slate(this.#intermission.why, nowMs - this.#keptMs);
-    else this.#logHeld(why, nowMs);
+    else this.#airLog.held(this.#lineup.switchingFor ?? why, nowMs);
     this.live.publish({ type: "event", name: state === "live" ? "resumed" : "silent", atMicros });
     const session = this.#lineup.onAir;
     if (state === "live" && session !== undefined) this.#life.delivers(this.live.timelineId, session.request, nowMs);
@@ -364,9 +365,13 @@ export class Broadcast {
     return this.#airLog.isEmpty && sinceMs < KEPT_WITHIN_MS ? sinceMs : 0;
   }
 
-  #logHeld(why: InterruptionReason, nowMs: number): void {
-    const { onAir, switchingFor } = this.#lineup;
-    const isUseless = onAir?.isSilent(nowMs) === false;
-    this.#airLog.held(switchingFor ?? (isUseless ? "undecodable" : why), nowMs);
+  #tellState(state: BroadcastHealth["state"], why: InterruptionReason): void {
+    // A slate before the first encoder is what was asked for.
+    const level = state === "live" || this.#airLog.isEmpty ? "info" : "warn";
+    const { stream } = this;
+    const { observer } = this.#ports;
+    if (state === "interrupted")
+      observer.event(level, "broadcast.interrupted", { stream, why }, INTERRUPTION_WORDS[why]);
+    else observer.event(level, `broadcast.${state}`, { stream });
   }
 }

@@ -138,6 +138,8 @@ describe("an encoder whose connection stays", () => {
     await stage.run(20, encoder);
     expect(watcher.marks).toEqual([1, SLATE_MARK]);
     expect(events.find(({ type }) => type === "stream.interrupted")).toMatchObject({ why: "late" });
+    const message = expect.stringContaining("lower its bitrate");
+    expect(stage.observer.named("broadcast.interrupted")).toMatchObject([{ fields: { why: "late" }, message }]);
     expect(watcher.longestPauseMs).toBeLessThan(600);
     expect(Math.abs(watcher.behindMs)).toBeLessThan(600);
     encoder.pace = 1;
