@@ -40,3 +40,15 @@ export function untilStates(
     return are?.join() === wanted ? health : undefined;
   });
 }
+
+/** Waits until the stream is in this state. */
+export function untilState(
+  platform: Platform,
+  state: string,
+  { stream = "main", ms = 20_000 }: { readonly stream?: string; readonly ms?: number } = {},
+): Promise<StreamHealth> {
+  return eventually(ms, `${stream} to be ${state}`, async () => {
+    const health = await healthOf(platform, stream);
+    return health?.state === state ? health : undefined;
+  });
+}
