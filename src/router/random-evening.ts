@@ -20,6 +20,8 @@ const UNEVEN_MICROS_MAX = 1_000_000;
 const SOUND_FRAME_MICROS = 64_000;
 /** Seconds that an encoder keeps while its uplink does not take them. */
 const UNSENT_SECONDS_MAX = 20;
+/** What divisions may take from a whole number. */
+const ROUNDING = 1e-6;
 /** Sound of all encoders: 16 kHz, so that a day of it is simulated in little time. */
 const SOUND_CONFIG = { ...AUDIO_CONFIG, record: Uint8Array.of(0x14, 0x10), sampleRate: 16_000 } as const;
 
@@ -51,12 +53,12 @@ class Encode {
   *between(fromMs: number, untilMs: number): Generator<Sent> {
     const pictureMs = 1000 / this.fps;
     const soundMs = 64;
-    let picture = Math.floor((fromMs - this.#startMs) / pictureMs) + 1;
-    let sound = Math.floor((fromMs - this.#startMs) / soundMs) + 1;
+    const next = (ms: number): number => Math.floor((fromMs - this.#startMs) / ms + ROUNDING) + 1;
+    let [picture, sound] = [next(pictureMs), next(soundMs)];
     for (;;) {
       const pictureAt = this.#startMs + picture * pictureMs;
       const soundAt = this.#startMs + sound * soundMs;
-      if (Math.min(pictureAt, soundAt) > untilMs) return;
+      if (Math.min(pictureAt, soundAt) > untilMs + ROUNDING) return;
       if (pictureAt <= soundAt) yield { atMs: pictureAt, frame: this.#picture(picture++, pictureMs) };
       else yield { atMs: soundAt, frame: this.#sound(sound++, soundMs) };
     }
@@ -64,7 +66,9 @@ class Encode {
 
   #picture(at: number, pictureMs: number): RawFrame {
     const inGop = at % this.gopFrames;
-    const delay = this.bFrames ? (inGop === 0 ? 1 : inGop % 2 === 1 ? 2 : 0) : 0;
+    // I P B P B …; the last one of a group comes before the next keyframe.
+    const isLast = inGop === this.gopFrames - 1;
+    const delay = this.bFrames ? (inGop === 0 ? 1 : inGop % 2 === 0 ? 0 : isLast ? 1 : 2) : 0;
     return {
       track: VIDEO,
       dts: Math.round(at * pictureMs),

@@ -20,6 +20,8 @@ export interface CheckedSegment {
 interface Progress {
   readonly segments: CheckedSegment[];
   last: Frame | undefined;
+  /** Latest presentation time, ticks. */
+  presented: number;
 }
 
 function demand(condition: boolean, what: string): asserts condition {
@@ -122,6 +124,10 @@ export class TimelineChecker {
     } else if (last !== undefined) {
       demand(frame.dts > last.dts, `${name} begins after the frame before`);
     }
+    const pts = frame.dts + frame.ptsOffset;
+    const isAfter = (frame.flags & FrameFlag.KEY) === 0 || pts > progress.presented;
+    demand(isAfter, `${name} is shown ${progress.presented - pts} ticks before a picture that came before it`);
+    progress.presented = Math.max(progress.presented, pts);
     progress.last = frame;
     open.frames.push(frame);
   }
@@ -143,7 +149,7 @@ export class TimelineChecker {
   #of(track: number): Progress {
     let progress = this.#progress.get(track);
     if (progress === undefined) {
-      progress = { segments: [], last: undefined };
+      progress = { segments: [], last: undefined, presented: Number.NEGATIVE_INFINITY };
       this.#progress.set(track, progress);
     }
     return progress;
