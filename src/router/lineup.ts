@@ -207,9 +207,10 @@ export class Lineup {
   #considerRest(onAir: EncoderSession, nowMs: number): void {
     const air = this.#air;
     if (!air.started) return;
-    const why = restReason(onAir, {
+    const why = restReason({
       afterMs: this.#settings.slateAfterMs,
       silentMs: Math.min(onAir.silentMs(nowMs), nowMs - this.#fedMs),
+      isLate: this.#isLate(onAir),
       lagMs: this.#merge.lagMs,
       bridgedMs: this.#bridgedMs,
       heldMs: air.heldMs(nowMs),
@@ -270,7 +271,10 @@ export class Lineup {
 
   /** Whether another encoder should be on air. Where several carry the same, what is late from one came from another, or will have been as late. */
   #fails(onAir: EncoderSession, nowMs: number): boolean {
-    if (onAir.isSilent(nowMs)) return true;
+    return onAir.isSilent(nowMs) || this.#isLate(onAir);
+  }
+
+  #isLate(onAir: EncoderSession): boolean {
     return onAir.isLate && this.#merge.pathCount < 2 && onAir.lateMs > this.#bridgedMs + LATE_MS;
   }
 

@@ -44,12 +44,14 @@ const BEHIND_MS_MAX = 3000;
 /** Longest delay between paths of one encode that is waited for, milliseconds. */
 const LAG_MS_MAX = 3000;
 
-/** What {@link restReason} looks at, milliseconds. */
+/** What {@link restReason} looks at; times in milliseconds. */
 export interface RestFacts {
   /** What viewers' players bear. */
   readonly afterMs: number;
   /** Since the last picture came. */
   readonly silentMs: number;
+  /** Whether pictures come later and later. */
+  readonly isLate: boolean;
   /** How much later than another path the next picture may come. */
   readonly lagMs: number;
   /** How much later it came at most since the session is on air. */
@@ -61,16 +63,13 @@ export interface RestFacts {
 }
 
 /** Why the session on air, which is the best there is, must not stay there; `undefined` while it may. */
-export function restReason(
-  onAir: EncoderSession,
-  facts: RestFacts,
-): Exclude<InterruptionReason, SessionEnd> | undefined {
-  const { afterMs, silentMs, lagMs, bridgedMs, heldMs, behindMs } = facts;
+export function restReason(facts: RestFacts): Exclude<InterruptionReason, SessionEnd> | undefined {
+  const { afterMs, silentMs, isLate, lagMs, bridgedMs, heldMs, behindMs } = facts;
   if (behindMs < -AHEAD_MS_MAX) return "early";
   // What was sent ahead of its time is still to be seen.
   if (behindMs <= 0) return undefined;
   if (silentMs >= afterMs + Math.min(LAG_MS_MAX, lagMs)) return "silent";
-  if (behindMs >= (onAir.isLate ? afterMs : BEHIND_MS_MAX) + bridgedMs) return "late";
+  if (behindMs >= (isLate ? afterMs : BEHIND_MS_MAX) + bridgedMs) return "late";
   return heldMs >= afterMs ? "undecodable" : undefined;
 }
 

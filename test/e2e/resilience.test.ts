@@ -26,7 +26,7 @@ async function untilSegments(platform: Platform, beyond: number): Promise<Playli
 
 describe("an encoder that dies", () => {
   test("comes back with the same numbers and time, and hls.js goes on by itself", async () => {
-    await using platform = await startPlatform();
+    await using platform = await startPlatform({ config: "continuity: hold" });
     const first = startEncoder({ url: `${platform.rtmp}/${MAIN_KEY}` });
     await untilOnAir(platform);
     const before = await untilSegments(platform, 0);
@@ -64,7 +64,7 @@ describe("an encoder that dies", () => {
 
 describe("a node that is killed", () => {
   test("listens again within a second and the broadcast goes on with its numbers and time", async () => {
-    await using platform = await startPlatform();
+    await using platform = await startPlatform({ config: "continuity: hold" });
     const first = startEncoder({ url: `${platform.rtmp}/${MAIN_KEY}` });
     await untilOnAir(platform);
     let before = await untilSegments(platform, 0);

@@ -37,6 +37,7 @@ let encoder: Tool | undefined;
 beforeAll(async () => {
   platform = await startPlatform({
     flags: ["--grace-seconds", "8"],
+    config: "continuity: hold",
     streams: { other: OTHER_KEY },
   });
   browser = await startBrowser();
