@@ -296,6 +296,9 @@ export class Broadcast {
       get started() {
         return gate.started;
       },
+      get hasPicture() {
+        return gate.timeline.leader?.video !== undefined;
+      },
       switched: (change) => this.#tellSwitch(change),
     };
   }

@@ -29,6 +29,8 @@ export class EncoderSession {
   readonly backlog: Backlog = new Backlog();
   readonly configs: Map<string, { readonly raw: RawTrack; readonly config: TrackConfig }> = new Map();
   metadata: EncoderMetadata | undefined;
+  /** It was told that it lacks a picture. */
+  isToldPictureless = false;
   /** When its last frame came, or it connected. */
   arrivedMs: number;
   /** When the last frame came of the tracks that decide: pictures where there are any. */

@@ -29,6 +29,9 @@ const KEYFRAME_AGE_MS_MAX = 2000;
 /** How much later than was bridged before the pictures of one path of several must come for it to count as late, milliseconds. */
 const LATE_MS = 500;
 
+/** Sound that has come for so long without a picture is sound alone, milliseconds. */
+const PICTURELESS_AFTER_MS = 2000;
+
 /** A change of who is on air. */
 export interface Switch {
   readonly from: EncoderSession;
@@ -56,6 +59,8 @@ export interface Air {
   readonly begun: boolean;
   /** The broadcast has begun. */
   readonly started: boolean;
+  /** Viewers have a picture: sound alone cannot go on where it ended. */
+  readonly hasPicture: boolean;
   switched(change: Switch): void;
 }
 
@@ -262,7 +267,7 @@ export class Lineup {
     // What comes in a burst would bring stream time ahead of real time.
     if (!session.delivers(nowMs)) return;
     if (this.#wanted?.session === session) this.#switch(session, this.#wanted.why, nowMs);
-    else if (onAir === undefined) this.#resume(session, nowMs);
+    else if (onAir === undefined) this.#considerResume(session, nowMs);
     else if (this.#fails(onAir, nowMs)) this.tick(nowMs);
     else if (isUndecodable(onAir, this.#air.heldMs(nowMs), nowMs)) this.#switch(session, "undecodable", nowMs);
     else if (this.#chosen !== onAir && returns(session, onAir, { switchBack, nowMs }))
@@ -315,6 +320,20 @@ export class Lineup {
     if (why !== "replaced") return;
     const fault = new Fault("STREAM_BUSY", "another encoder took over, as this stream's whenBusy says");
     for (const old of this.#sessions.filter((one) => one !== to)) this.#dismiss(old, fault, nowMs);
+  }
+
+  /** Nobody is on air. One that sends sound alone would only hold the picture there was. */
+  #considerResume(session: EncoderSession, nowMs: number): void {
+    if (session.hasPicture || !this.#air.hasPicture) {
+      this.#resume(session, nowMs);
+      return;
+    }
+    if (session.isToldPictureless || session.steadyMs(nowMs) < PICTURELESS_AFTER_MS) return;
+    session.isToldPictureless = true;
+    const fields = { stream: this.#settings.stream, session: session.id, address: session.request.address };
+    const text =
+      "the encoder sends sound alone, but this broadcast has a picture: let it send one, or end the broadcast";
+    this.#ports.observer.event("warn", "session.pictureless", fields, text);
   }
 
   /** Nobody was on air; now this session is. It takes the place of the one before when it was there already then. */

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import type { LinkRecord } from "#link/record.ts";
 import type { BroadcastEvent } from "#link/stream-event.ts";
 import { TimelineChecker } from "#timeline/timeline-checker.ts";
-import { type Encoder, SETTINGS, SLATE_MARK, Stage } from "./router-rig.ts";
+import { AUDIO, AUDIO_CONFIG, type Encoder, SETTINGS, SLATE_MARK, Stage } from "./router-rig.ts";
 
 /** A subscriber that checks every rule of the timeline and notes who was seen when. */
 class Watcher {
@@ -237,6 +237,25 @@ describe("a stream that is always on", () => {
     stage.router.letGo("main");
     await stage.run(6);
     expect(watcher.checker.ended).toBe(true);
+    await stage.router.close();
+  });
+
+  test("keeps its slate while an encoder sends sound alone, and says so", async () => {
+    const stage = await Stage.open();
+    const settings = { ...SETTINGS, ...SLATE, alwaysOn: true };
+    stage.router.keepOnAir(settings);
+    await stage.run(5);
+    const sink = stage.session({}, settings);
+    sink.configure(AUDIO, AUDIO_CONFIG, stage.clock.nowMs());
+    for (let i = 0; i < 500; i++) {
+      const nowMs = stage.clock.nowMs();
+      const dts = Math.round((i * 1024) / 48);
+      sink.frame({ track: AUDIO, dts, ptsOffset: 0, keyframe: true, payload: Uint8Array.of(1, 2, 3) }, nowMs);
+      await stage.run(0.02);
+    }
+    expect(stage.events("session.pictureless")).toBe(1);
+    expect([stage.events("broadcast.slate"), stage.events("broadcast.live")]).toEqual([1, 0]);
+    expect(stage.router.health("main")).toMatchObject({ state: "slate", sessions: [{ state: "standby" }] });
     await stage.router.close();
   });
 
