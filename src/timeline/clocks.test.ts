@@ -318,6 +318,15 @@ describe("pictures at a change of sessions", () => {
     expect(shown(after) - shown(before)).toBe(3_000);
   });
 
+  test("have no older one between them, also where sound had come further than its picture", () => {
+    for (const skewMs of [-80, -40, 0, 40]) {
+      const rig = new GateRig();
+      const takes = [0.7, 0.8, 1].map((share) => play(rig, { ...CLEAN, skewMs }, share));
+      expectWell(rig, takes);
+      expect(rig.gate.counters.held).toBe(0);
+    }
+  });
+
   test("that are shown before the first keyframe refer to what is not there: they are left out, once", () => {
     const rig = new GateRig();
     // Open groups: the two pictures after each keyframe are shown before it.

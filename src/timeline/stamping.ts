@@ -7,6 +7,8 @@ import type { GateCounters } from "./timeline.ts";
 
 /** How much after the start of its first segment sound may begin without silence before it, microseconds. */
 const LATE_SOUND_MICROS = 100_000;
+/** How much longer than it lasts a picture is shown before another is put after it, which is an older one, microseconds. */
+const LINGER_MICROS = 100_000;
 /** What rounding of stamps to milliseconds may take from a distance, microseconds. */
 const ROUNDING_MICROS = 2000;
 /** How much before its first segment a further picture may begin, microseconds: its delay by B-frames is another. */
@@ -90,13 +92,20 @@ export class Stamping {
     return true;
   }
 
+  /** Fills a lane exactly up to what begins at `startMicros`; `false` where the last picture may as well be shown that long. */
+  fillBefore(lane: Lane, startMicros: number): boolean {
+    const { video, shownUntilMicros } = lane;
+    if (video !== undefined && startMicros - (shownUntilMicros ?? startMicros) <= LINGER_MICROS) return false;
+    return this.fill(lane, startMicros, true);
+  }
+
   /** A picture's lane goes on with this keyframe. The last picture stays exactly until then. */
   #takeOver(lane: Lane, unit: Unit): boolean {
     const { video } = lane;
     const start = unit.micros + unit.offsetMicros;
     const earliest = lane.shownUntilMicros ?? this.#series.originOf(lane) - EARLY_MICROS_MAX;
     if (video === undefined || !unit.keyframe || start < earliest) return false;
-    this.fill(lane, start, true);
+    this.fillBefore(lane, start);
     lane.open = true;
     lane.openedMicros = start;
     video.begin({ micros: unit.micros, offsetMicros: unit.offsetMicros, rate: lane.rate });

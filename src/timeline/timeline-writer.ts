@@ -138,8 +138,10 @@ export class TimelineWriter implements LaneSink {
     if (leader === undefined || (lane.pendingConfig === undefined && lane === leader && !joins)) return 0;
     const start = unit.micros + unit.offsetMicros + lateMicros;
     if (lane.video !== undefined) {
-      if (!leader.open) this.#stamping.fill(leader, start, true);
-      return Math.max(0, this.series.earliestCutMicros - (lane.endMicros ?? start));
+      const lingers = !leader.open && !this.#stamping.fillBefore(leader, start);
+      const delay = Math.max(0, this.series.earliestCutMicros - (lingers ? (lane.endMicros ?? start) : start));
+      if (delay > 0 && !leader.open) this.#stamping.fill(leader, start + delay, true);
+      return delay;
     }
     if (!this.#stamping.joinSound(lane, start)) return 0;
     while ((lane.endMicros ?? start) < this.series.earliestCutMicros && lane.silence(1) > 0) this.counters.silent++;
@@ -191,8 +193,7 @@ export class TimelineWriter implements LaneSink {
 
   /** Fills the leading track up to about `untilMicros` in steps of a part. */
   hold(untilMicros: number): void {
-    const { leader } = this;
-    if (leader !== undefined && leader.endMicros !== undefined) this.#stamping.fill(leader, untilMicros, false);
+    if (this.leader?.endMicros !== undefined) this.#stamping.fill(this.leader, untilMicros, false);
   }
 
   /** Fills followers that are silent, or lag behind the leading track by too much. What cannot be filled is sealed as it is. */
@@ -290,8 +291,7 @@ export class TimelineWriter implements LaneSink {
 
   /** The leading track's frame: a new segment begins with it, or not. */
   #lead(lane: Lane, unit: Unit, dts: number, duration: number): void {
-    const { timescale } = lane.track;
-    const { keyframe, filler } = unit;
+    const [{ timescale }, { keyframe, filler }] = [lane.track, unit];
     const micros = ticksToMicros(dts, timescale);
     const isPicture = lane.video !== undefined;
     if (keyframe && !filler && isPicture) this.gops.keyframe(micros);
