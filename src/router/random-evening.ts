@@ -360,6 +360,6 @@ export class Evening {
 /** How far stream time may be behind the clock: silence is borne for a second, lagging paths for three more, milliseconds. */
 const BEHIND_MS_MAX = 5500;
 /** How far it may run ahead, milliseconds. */
-const AHEAD_MS_MAX = 3000;
+const AHEAD_MS_MAX = 15_000;
 /** How far picture and sound may end apart, milliseconds. */
 const APART_MS_MAX = 2500;

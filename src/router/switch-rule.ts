@@ -37,8 +37,8 @@ export function isUndecodable(onAir: EncoderSession, heldMs: number, nowMs: numb
   return heldMs >= UNDECODABLE_AFTER_MS || onAir.keyframeAgeMs(nowMs) > KEYFRAME_AGE_MS_MAX;
 }
 
-/** How far ahead of real time stream time may run before what comes in a burst is left out, milliseconds. */
-const AHEAD_MS_MAX = 2000;
+/** What may come in one burst before what follows is left out, milliseconds: relays send what they kept, a file comes without end. */
+const AHEAD_MS_MAX = 5000;
 /** How far it may fall behind an encoder that is a little slower than time goes by, milliseconds. */
 const BEHIND_MS_MAX = 3000;
 /** Longest delay between paths of one encode that is waited for, milliseconds. */

@@ -38,6 +38,10 @@ const HOLD_MARGIN_MICROS = 250_000;
 const HOLD_BEHIND_MICROS = 500_000;
 /** Longest usual delay that another session is placed by, microseconds: what is more was a fault of the session before. */
 const LAG_MICROS_MAX = 1_000_000;
+/** How far ahead stream time may be and count as usual, microseconds. */
+const USUAL_AHEAD_MICROS_MAX = 5_000_000;
+/** How long an encoder must deliver before how far it is ahead counts as usual, milliseconds. */
+const USUAL_AFTER_MS = 5000;
 /** How long an encoder may deliver too late after silence before its new delay is believed, milliseconds. */
 const CATCH_UP_MS = 1000;
 
@@ -56,12 +60,16 @@ export class Gate {
   #session: Session | undefined;
   #anchorMicros = 0;
   #anchorMs = 0;
+  /** When the session on air began. */
+  #anchoredMs = 0;
   #holding = false;
   #expectedLagMs = 0;
   #ended = false;
   /** When the leading track was heard again after a hold. */
   #heardAgainMs: number | undefined;
   readonly #lag = new ArrivalLag();
+  /** How far stream time has been ahead of arrival for a while. */
+  #usualAheadMicros = 0;
   readonly #drift = new ClockDrift();
   /** Placed units on their way to the timeline; empty between calls. */
   readonly #units: Unit[] = [];
@@ -85,9 +93,13 @@ export class Gate {
     return this.#session?.clock !== undefined;
   }
 
-  /** How far everything issued reaches beyond real time, milliseconds; negative where it stays behind. */
+  /**
+   * How far everything issued reaches beyond where it usually does, milliseconds; negative where it stays behind. What an encoder sent in a burst when
+   * it came, as a relay does, brings stream time ahead for good, which nobody notices.
+   */
   aheadMs(nowMs: number): number {
-    return this.started ? (this.timeline.floorMicros - this.#streamNow(nowMs)) / 1000 : 0;
+    if (!this.started) return 0;
+    return (this.timeline.floorMicros - this.#streamNow(nowMs) - this.#usualAheadMicros) / 1000;
   }
 
   /** What comes next may be so much later than usual, milliseconds, and is worth it: it is what would have come. */
@@ -232,6 +244,7 @@ export class Gate {
     this.#lag.reset();
     this.#drift.reset();
     this.#heardAgainMs = undefined;
+    this.#anchoredMs = nowMs;
     for (const { raw, config } of session.start.tracks) {
       const lane = this.timeline.lane(raw);
       if (lane === undefined) continue;
@@ -304,6 +317,8 @@ export class Gate {
       this.#heardAgainMs = undefined;
     }
     if (timeline.segment === segment) return;
+    if (unit.nowMs - this.#anchoredMs >= USUAL_AFTER_MS)
+      this.#usualAheadMicros = Math.min(USUAL_AHEAD_MICROS_MAX, Math.max(0, -this.#lag.micros));
     const step = this.#drift.step();
     if (step === 0) return;
     clock.shift(step);
@@ -338,7 +353,9 @@ export class Gate {
   /** Repeats the last picture while the leading track is silent or sends nothing that can be used. */
   #hold(leader: Lane, nowMs: number): void {
     const behindMicros =
-      this.#session === undefined ? this.#usualLagMicros : Math.round(this.#lag.micros) + HOLD_MARGIN_MICROS;
+      this.#session === undefined
+        ? this.#usualLagMicros - this.#usualAheadMicros
+        : Math.round(this.#lag.micros) + HOLD_MARGIN_MICROS;
     const until = this.#streamNow(nowMs) - behindMicros;
     const frameMs = (leader.video?.frameMicros ?? 0) / 1000;
     const usualMs = Math.min(HOLD_AFTER_MS_MAX, Math.max(HOLD_AFTER_MS, HOLD_AFTER_FRAMES * frameMs));
