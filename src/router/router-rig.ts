@@ -78,6 +78,7 @@ export class Stage {
   readonly observer: RecordingObserver = new RecordingObserver();
   readonly stored: Map<string, GateCheckpoint>;
   router!: Router;
+  /** A slate of a file takes for ever here. */
   refusesSlates = false;
   /** Called at each step of {@link run}. */
   onStep: (() => void) | undefined;
@@ -98,7 +99,11 @@ export class Stage {
       metrics: new Metrics(),
       slates: {
         make: (request) =>
-          stage.refusesSlates ? Promise.reject(new Error("no slates today")) : Promise.resolve(cardOf(request)),
+          request.file !== undefined
+            ? new Promise<never>(() => undefined)
+            : stage.refusesSlates
+              ? Promise.reject(new Error("no slates today"))
+              : Promise.resolve(cardOf(request)),
       },
       checkpoints: {
         load: (stream) => stored.get(stream),

@@ -173,35 +173,41 @@ export class SlatePlayer {
 
   async #make(format: SlateFormat, nowMs: number): Promise<void> {
     this.#isMaking = true;
+    const { stream, file } = this.#texts;
     try {
-      const slates = await Promise.all(
-        format.pictures.map(async ({ raw, config, frameRate, keyframe }) => {
-          const request: SlateRequest = {
-            ...this.#texts,
-            video: config,
-            frameRate,
-            audio: raw.number === 0 ? format.sounds[0]?.config : undefined,
-            background: keyframe === undefined ? undefined : { config, payload: keyframe },
-          };
-          return { raw, slate: await this.#maker.make(request, this.#stop.signal) };
-        }),
-      );
-      this.#made = { format, slates };
-      const bytes = slates.reduce(
-        (sum, { slate }) => sum + slate.pictures.reduce((all, { payload }) => all + payload.byteLength, 0),
-        0,
-      );
-      const { stream } = this.#texts;
-      this.#observer.event("info", "slate.made", { stream, pictures: slates.length, bytes }, "a slate stands by");
+      // A clip takes its time: a card stands by until it is there.
+      if (file !== undefined && this.#made === undefined) this.#made = await this.#ask(format, undefined);
+      const made = await this.#ask(format, file);
+      this.#made = made;
+      let bytes = 0;
+      for (const { slate } of made.slates) for (const { payload } of slate.pictures) bytes += payload.byteLength;
+      this.#observer.event("info", "slate.made", { stream, pictures: made.slates.length, bytes }, "a slate stands by");
     } catch (error) {
       if (this.#stop.signal.aborted) return;
       this.#retryMs = nowMs + RETRY_MS;
-      const { stream } = this.#texts;
       const text = "no slate: while no encoder delivers, the last picture is held";
       this.#observer.event("warn", "slate.failed", { stream, error: String(error) }, text);
     } finally {
       this.#isMaking = false;
     }
+  }
+
+  /** One slate for each picture. @throws what the maker does. */
+  async #ask(format: SlateFormat, file: string | undefined): Promise<Made> {
+    const slates = await Promise.all(
+      format.pictures.map(async ({ raw, config, frameRate, keyframe }) => {
+        const request: SlateRequest = {
+          ...this.#texts,
+          file,
+          video: config,
+          frameRate,
+          audio: raw.number === 0 ? format.sounds[0]?.config : undefined,
+          background: keyframe === undefined ? undefined : { config, payload: keyframe },
+        };
+        return { raw, slate: await this.#maker.make(request, this.#stop.signal) };
+      }),
+    );
+    return { format, slates };
   }
 }
 

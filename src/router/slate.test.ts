@@ -209,6 +209,14 @@ describe("what a stream wants otherwise", () => {
   });
 });
 
+test("while the slate of a file is still being made, the card stands in for it", async () => {
+  const { stage, encoder, watcher } = await onAir({ ...SLATE, slateFile: "/clips/a-long-one.mp4" });
+  encoder.sink.end("lost", stage.clock.nowMs());
+  await stage.run(3);
+  expect(watcher.marks).toEqual([1, SLATE_MARK]);
+  await stage.router.close();
+});
+
 describe("a stream that is always on", () => {
   test("shows its slate before the first encoder and after the last, on one timeline", async () => {
     const stage = await Stage.open();
