@@ -92,10 +92,14 @@ export class Stamping {
     return true;
   }
 
-  /** Fills a lane exactly up to what begins at `startMicros`; `false` where the last picture may as well be shown that long. */
+  /**
+   * Fills a lane exactly up to what begins at `startMicros`; `false` where the last picture may as well be shown that long. Not before changed
+   * parameters: their segment is shown from its decode time on, in every rung alike.
+   */
   fillBefore(lane: Lane, startMicros: number): boolean {
-    const { video, shownUntilMicros } = lane;
-    if (video !== undefined && startMicros - (shownUntilMicros ?? startMicros) <= LINGER_MICROS) return false;
+    const { video, shownUntilMicros, pendingConfig } = lane;
+    const lingers = startMicros - (shownUntilMicros ?? startMicros) <= LINGER_MICROS;
+    if (video !== undefined && pendingConfig === undefined && lingers) return false;
     return this.fill(lane, startMicros, true);
   }
 

@@ -138,8 +138,8 @@ export class TimelineWriter implements LaneSink {
     if (leader === undefined || (lane.pendingConfig === undefined && lane === leader && !joins)) return 0;
     const start = unit.micros + unit.offsetMicros + lateMicros;
     if (lane.video !== undefined) {
-      const lingers = !leader.open && !this.#stamping.fillBefore(leader, start);
-      const delay = Math.max(0, this.series.earliestCutMicros - (lingers ? (lane.endMicros ?? start) : start));
+      if (!leader.open) this.#stamping.fillBefore(leader, start);
+      const delay = Math.max(0, this.series.earliestCutMicros - Math.min(start, lane.endMicros ?? start));
       if (delay > 0 && !leader.open) this.#stamping.fill(leader, start + delay, true);
       return delay;
     }

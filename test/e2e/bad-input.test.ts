@@ -11,7 +11,7 @@ let encoder: Tool;
 let nodePid = 0;
 
 beforeAll(async () => {
-  platform = await startPlatform({ streams: { other: OTHER_KEY } });
+  platform = await startPlatform({ streams: { other: OTHER_KEY }, config: "continuity: hold" });
   encoder = startEncoder({ url: `${platform.rtmp}/${MAIN_KEY}` });
   await untilOnAir(platform);
   nodePid = await platform.nodePid();
