@@ -78,7 +78,7 @@ test.skipIf(!mayMount)(
   "a disk that fills up while on air costs nothing: even after a crash the broadcast goes on",
   async () => {
     await using disk = await mountTinyDisk(8192);
-    await using platform = await startPlatform({ dataDir: disk.path });
+    await using platform = await startPlatform({ dataDir: disk.path, config: "continuity: hold" });
     const first = startEncoder({ url: `${platform.rtmp}/${MAIN_KEY}`, size: "320x180" });
     await untilOnAir(platform);
     disk.fill();
@@ -106,7 +106,7 @@ test.skipIf(!mayMount)(
   "a disk without room for the reserve is told of in one line, and so is that it has room again",
   async () => {
     await using disk = await mountTinyDisk(104);
-    await using platform = await startPlatform({ dataDir: disk.path, config: "segmentSeconds: 1" });
+    await using platform = await startPlatform({ dataDir: disk.path, config: "segmentSeconds: 1\ncontinuity: hold" });
     await using _encoder = startEncoder({ url: `${platform.rtmp}/${MAIN_KEY}`, size: "160x90", gop: 30 });
     await untilOnAir(platform);
     await eventually(30_000, "a log line", () => lines(platform, "store.checkpoint.failed")[0]);

@@ -29,7 +29,12 @@ let steady: string;
 const start = (video: readonly string[] = LOUD): Tool => startEncoder({ url: `${platform.rtmp}/${MAIN_KEY}`, video });
 
 beforeAll(async () => {
-  [platform, other, nginx] = await Promise.all([startPlatform(), startPlatform(), startNginxTarget()]);
+  const config = "continuity: hold";
+  [platform, other, nginx] = await Promise.all([
+    startPlatform({ config }),
+    startPlatform({ config }),
+    startNginxTarget(),
+  ]);
   encoder = start();
   await untilOnAir(platform);
   steady = (await addTarget(platform, { name: "Other stand", url: other.rtmp, key: MAIN_KEY })).id;
