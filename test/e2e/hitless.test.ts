@@ -10,7 +10,8 @@ import { type PathRelay, startPathRelay } from "./path-relay.ts";
 import { MAIN_KEY, type Platform, startPlatform, untilOnAir } from "./platform.ts";
 import { healthOf, untilStates } from "./stream-health.ts";
 
-const SEED = Number(process.env["TEST_SEED"] ?? Math.floor(Math.random() * 1e9));
+/** The faults of one evening; others with TEST_SEED. */
+const SEED = Number(process.env["TEST_SEED"] ?? 51_521_709);
 /** One after the other. */
 const FAULTS = 16;
 /** The longest stall and lag, milliseconds. */
