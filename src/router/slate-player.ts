@@ -13,6 +13,7 @@ import type { AudioConfig, TrackConfig, VideoConfig } from "#media/track.ts";
 import type { Observer } from "#observe/event.ts";
 import { sameConfig } from "#timeline/checkpoint.ts";
 import { samplesOf } from "#timeline/frame-length.ts";
+import type { AnnouncedTrack } from "#timeline/timeline.ts";
 import type { Rational } from "#time/ticks.ts";
 
 /** How long after a slate could not be made the next attempt is, milliseconds. */
@@ -226,14 +227,11 @@ function soundLoop(raw: RawTrack, { config, frames }: NonNullable<Slate["sound"]
 }
 
 function sameFormat(a: SlateFormat, b: SlateFormat): boolean {
-  const sameTracks = (
-    x: readonly { readonly raw: RawTrack; readonly config: TrackConfig }[],
-    y: readonly { readonly raw: RawTrack; readonly config: TrackConfig }[],
-  ): boolean =>
-    x.length === y.length &&
-    x.every(({ raw, config }, at) => {
-      const other = y[at];
-      return other !== undefined && other.raw.number === raw.number && sameConfig(config, other.config);
-    });
   return sameTracks(a.pictures, b.pictures) && sameTracks(a.sounds, b.sounds);
+}
+
+function sameTracks(a: readonly AnnouncedTrack[], b: readonly AnnouncedTrack[]): boolean {
+  const isSame = ({ raw, config }: AnnouncedTrack, other: AnnouncedTrack | undefined): boolean =>
+    other !== undefined && other.raw.number === raw.number && sameConfig(config, other.config);
+  return a.length === b.length && a.every((track, at) => isSame(track, b[at]));
 }
