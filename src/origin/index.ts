@@ -92,6 +92,7 @@ class RunningOrigin implements Origin {
       const window = await feedWindow({
         subscription: source.subscribe({ from: "window", name: "origin" }),
         signal,
+        clock,
         opened: (window) => {
           open = new OpenWindow({ stream: source.stream, window, nowMs: clock.nowMs() });
           this.#admit(open);

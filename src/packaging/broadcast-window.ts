@@ -110,6 +110,13 @@ export class BroadcastWindow implements WindowSnapshot {
     }
   }
 
+  /** Whether the seal of that segment will show one part more of it, in a track that has shown whole segments before. */
+  hasRest(trackId: number, segment: number): boolean {
+    const segments = this.#byId.get(trackId)?.segments;
+    const last = segments?.at(-1);
+    return last?.number === segment && last.hasRest && (segments?.length ?? 0) > 1;
+  }
+
   /** What stands under that name in that track; `absent` for names of another timeline. */
   locate(trackName: string, name: ObjectName): Located {
     const track = this.#byName.get(trackName);

@@ -76,6 +76,11 @@ export class TrackSegment implements Segment {
     return ticksToMicros(this.startDts + this.duration + this.#openTicks, this.track.timescale);
   }
 
+  /** There are parts, and frames after them that are not in one yet. */
+  get hasRest(): boolean {
+    return this.parts.length > 0 && this.#open.length > 0;
+  }
+
   /** Takes the frame of index {@link nextIndex}. Answers how many parts it closed: 0, 1, or 2 where it is too long to share one. */
   add(frame: Frame): number {
     let closed = 0;

@@ -1,9 +1,12 @@
 import type { LinkSubscription } from "#link/subscription.ts";
+import type { Clock } from "#time/clock.ts";
 import { BroadcastWindow } from "./broadcast-window.ts";
+import { TailHold } from "./tail-hold.ts";
 
 /** What {@link feedWindow} needs. */
 export interface Feed {
   readonly subscription: LinkSubscription;
+  readonly clock: Clock;
   /** Ends the feeding; the window stays as it is. */
   readonly signal: AbortSignal;
   /** The window of an earlier subscription to the same broadcast, to go on with; absent for a new one. */
@@ -16,35 +19,62 @@ export interface Feed {
 
 /**
  * Feeds a live window from a link subscription until the subscription is over or the signal aborts; resolves with the window, `undefined` when
- * nothing ever came. Records are applied in the batches they come in, so that whatever waits for the window is woken once per batch.
+ * nothing ever came. Records are applied in the batches they come in, so that whatever waits for the window is woken once per batch; the ends of
+ * segments may wait for a moment, see {@link TailHold}.
  * @throws what `opened` and `changed` throw.
  */
 export async function feedWindow(feed: Feed): Promise<BroadcastWindow | undefined> {
   let { window } = feed;
-  const { subscription, signal } = feed;
+  let hold = window === undefined ? undefined : new TailHold(window);
+  const { subscription, signal, clock } = feed;
+  const wake = new WakeUp(subscription, clock);
   // Closing makes a pending `ready` answer: one listener for the whole broadcast instead of one for each wait.
   const close = (): void => subscription.close();
   signal.addEventListener("abort", close, { once: true });
   try {
-    while (!signal.aborted) {
+    for (let isOpen = true; isOpen && !signal.aborted; ) {
+      isOpen = await wake.next(hold?.dueMs);
       const versionBefore = window?.version;
       let opened = false;
-      for (const record of subscription.take()) {
-        if (window !== undefined) window.apply(record);
-        else if (record.type === "hello") {
-          window = new BroadcastWindow(record);
-          opened = true;
-        }
+      let records = isOpen ? subscription.take() : [];
+      if (window === undefined) {
+        const first = records.findIndex(({ type }) => type === "hello");
+        const hello = records[first];
+        if (hello?.type !== "hello") continue;
+        window = new BroadcastWindow(hello);
+        hold = new TailHold(window);
+        records = records.slice(first + 1);
+        opened = true;
       }
-      if (window !== undefined) {
-        if (opened) feed.opened(window);
-        if (window.version !== versionBefore) feed.changed(window);
-      }
-      if (!(await subscription.ready())) break;
+      hold?.apply(records, clock.nowMs());
+      if (!isOpen) hold?.flush(clock.nowMs());
+      if (opened) feed.opened(window);
+      if (window.version !== versionBefore) feed.changed(window);
     }
   } finally {
     signal.removeEventListener("abort", close);
     subscription.close();
   }
   return window;
+}
+
+/** Waits for a subscription, or for a time before that. */
+class WakeUp {
+  readonly #subscription: LinkSubscription;
+  readonly #clock: Clock;
+  #ready: Promise<boolean> | undefined;
+
+  constructor(subscription: LinkSubscription, clock: Clock) {
+    this.#subscription = subscription;
+    this.#clock = clock;
+  }
+
+  /** Resolves when there are records or it is `dueMs`; `false` when the subscription is over. */
+  async next(dueMs: number | undefined): Promise<boolean> {
+    this.#ready ??= this.#subscription.ready();
+    const isDue = dueMs === undefined ? undefined : this.#clock.sleep(Math.max(0, dueMs - this.#clock.nowMs()));
+    const isReady = await (isDue === undefined ? this.#ready : Promise.race([this.#ready, isDue]));
+    if (isReady !== undefined) this.#ready = undefined;
+    return isReady ?? true;
+  }
 }

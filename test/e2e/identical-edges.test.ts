@@ -62,7 +62,7 @@ async function startGate(): Promise<OpenGate> {
 async function join(live: LiveBroadcast, from: SubscribeFrom, signal: AbortSignal): Promise<BroadcastWindow> {
   const { promise, resolve } = Promise.withResolvers<BroadcastWindow>();
   const subscription = live.subscribe({ from, name: `edge from ${from}` });
-  void feedWindow({ subscription, signal, opened: resolve, changed: () => undefined });
+  void feedWindow({ subscription, signal, clock: systemClock, opened: resolve, changed: () => undefined });
   return promise;
 }
 
