@@ -1,4 +1,5 @@
 import type Hls from "hls.js";
+import type { FragBufferedData } from "hls.js";
 import type { Engine, EngineListener, Quality } from "./engine.ts";
 import { untilFirstPlaylist } from "./first-playlist.ts";
 import { HLS_CONFIG } from "./hls-config.ts";
@@ -100,6 +101,7 @@ export class HlsEngine implements Engine {
       if (run !== undefined && frag.cc !== run) this.#listener.turned();
       run = frag.cc;
     });
+    hls.on(Events.FRAG_BUFFERED, (_, data) => passOver(hls, data));
     let lastSn: number | undefined;
     hls.on(Events.LEVEL_LOADED, (_, { details }) => {
       if (lastSn === undefined && !details.live) {
@@ -213,4 +215,16 @@ export class HlsEngine implements Engine {
     if (this.#hls !== undefined) this.#hls.nextLevel = index;
     this.#listener.changed();
   }
+}
+
+/**
+ * After a change in the middle of a segment its first parts are never needed. hls.js would wait for them at the segment's end, for seconds, where the
+ * last picture ends a microsecond before the segment does: they count as left out from now on.
+ */
+function passOver(hls: Hls, { frag, part }: FragBufferedData): void {
+  if (part === null) return;
+  const kind: string = frag.type;
+  const details = kind === "audio" ? hls.audioTracks[hls.audioTrack]?.details : hls.levels[frag.level]?.details;
+  for (const other of details?.partList ?? [])
+    if (other.fragment.sn === frag.sn && other.index < part.index && !other.loaded) other.gap = true;
 }
