@@ -31,6 +31,10 @@ export interface LaneSink {
 
 /** Shortest picture that is repeated by itself before the encoder's next one, ticks: 20 ms. */
 const PICTURE_TICKS_MIN = 1800;
+/** How much earlier than what was stamped before it ends another session may begin, microseconds: its first pictures follow each other sooner. */
+const OVERLAP_MICROS_MAX = 35_000;
+/** The same against what is shown: pictures that B-frames should have come before are shown some frames later than they are decoded. */
+const SHOWN_OVERLAP_MICROS_MAX = 250_000;
 
 /**
  * One track of a timeline on its way through the gate: its stamper, its place among the segments, and what fills its holes.
@@ -128,6 +132,17 @@ export class Lane implements VideoSink<Unit> {
   get shownUntilMicros(): number | undefined {
     const ticks = this.video === undefined ? this.audio?.nextDts : this.video.presentedUntil;
     return ticks === undefined ? undefined : ticksToMicros(ticks, this.track.timescale);
+  }
+
+  /**
+   * Where what begins anew may begin at the earliest, microseconds. Two encoders' frames never begin together: where each had to wait for the end of
+   * the other's, stream time would move on a little each time. Of sound a frame more may go. `undefined` before the first frame.
+   */
+  get earliestMicros(): number | undefined {
+    const { endMicros, shownUntilMicros } = this;
+    if (endMicros === undefined || shownUntilMicros === undefined) return undefined;
+    const frame = this.audio === undefined ? 0 : ticksToMicros(this.audio.frameTicks, this.track.timescale);
+    return Math.max(endMicros - frame - OVERLAP_MICROS_MAX, shownUntilMicros - SHOWN_OVERLAP_MICROS_MAX);
   }
 
   /** Where a unit will begin, microseconds. A keyframe counts half its length later: rounding must not part it from the cut it belongs to. */
