@@ -12,7 +12,7 @@ import { RateMeter } from "./nominal-rate.ts";
  *
  * Decode times are contiguous in both: a frame after a gap begins where the one before ended, and its presentation offset says when it is shown.
  * No frame lasts longer than fits a part beside others: after a long gap decode times stay behind, and the next frames make up for it bit by bit.
- * A session that begins a little before the end of what is shown has its first pictures sixteen times as fast, until they are where they belong.
+ * A session that begins a little before the end of what is shown has its first pictures eight times as fast, until they are where they belong.
  * With B-frames, decode times are moved later by the delay of the first keyframe, so that a keyframe is shown at its own decode time.
  */
 
@@ -37,7 +37,7 @@ const BEHIND_TICKS_MAX = 90_000;
 /** How long the last picture is shown before that of another session, ticks: a frame, or 100 ms where frames are longer. */
 const SHOWN_TICKS = 9000;
 /** How much faster pictures follow each other that begin before the end of what is shown. */
-const HURRY = 16;
+const HURRY = 8;
 /** Assumed duration before anything is known, ticks: 30 fps. */
 const UNKNOWN_TICKS = 3000;
 
