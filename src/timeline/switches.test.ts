@@ -84,9 +84,11 @@ class Turns {
   /** Pictures that were sent and not shown, and frames of sound. */
   readonly lost = { pictures: 0, sounds: 0 };
   readonly #encoders: readonly Encoder[];
+  readonly #hasPicture: boolean;
 
   constructor(encoders: readonly Encoder[], options: TurnsOptions) {
     this.#encoders = encoders;
+    this.#hasPicture = encoders.every(({ options: { video } }) => video !== undefined);
     const meant = this.#play(options);
     this.rig.gate.end("stopped", this.rig.nowMs);
     this.#read(meant);
@@ -118,7 +120,7 @@ class Turns {
     for (const { frame, encoder } of this.#frames()) {
       const { raw, arrivalMs, id, presentedMs } = frame;
       const isPicture = raw.track === VIDEO;
-      const isKeyframe = isPicture && raw.keyframe;
+      const isKeyframe = raw.keyframe && isPicture === this.#hasPicture;
       if (encoder !== onAir && turn < switches && arrivalMs >= dueMs && isKeyframe) {
         rig.idle(Math.max(0, arrivalMs - rig.nowMs));
         onAir = encoder;
@@ -162,7 +164,7 @@ class Turns {
   /** How far stream time is from where it was at the end of each turn, milliseconds. */
   get offsets(): number[] {
     const last: number[] = [];
-    for (const { isPicture, turn, offsetMs } of this.shown) if (isPicture) last[turn] = offsetMs;
+    for (const { isPicture, turn, offsetMs } of this.shown) if (isPicture === this.#hasPicture) last[turn] = offsetMs;
     return last;
   }
 
@@ -263,6 +265,23 @@ describe("two encoders with the same parameters that take turns", () => {
       expect(awayMs(turns)).toBeLessThan(40 + 60);
     });
   }, 60_000);
+
+  test("leave it where it is where they send sound alone", () => {
+    forSeeds(8, (random) => {
+      const encoder = (startMs: number): Encoder => ({
+        startMs,
+        options: { seconds: 100, seed: Math.floor(random() * 1e9), audio: { sampleRate: 44_100 } },
+      });
+      const turns = new Turns([encoder(0), encoder(random() * 1000)], {
+        switches: 40,
+        everyMs: () => 500 + random() * 3000,
+      });
+      // Sound begins at the nearest whole frame.
+      expect(awayMs(turns)).toBeLessThan(24);
+      expect(turns.lost.sounds).toBeLessThanOrEqual(3 * 40);
+      expect(turns.rig.gate.counters.silent).toBeLessThanOrEqual(40);
+    });
+  });
 
   test("do not add to what one of them sent in a burst", () => {
     const burstMs = 3000;
