@@ -203,8 +203,10 @@ export class Gate {
 
   /** Where another session begins whose first keyframe came at `nowMs`: where it belongs, or as near as what was issued lets it. */
   #beginsAt(nowMs: number): number {
-    let earliest = this.timeline.series.startMicros;
-    for (const lane of this.timeline.lanes) earliest = Math.max(earliest, lane.earliestMicros ?? earliest);
+    const { lanes, leader, series } = this.timeline;
+    let earliest = series.startMicros;
+    const frontier = leader?.endMicros ?? earliest;
+    for (const lane of lanes) earliest = Math.max(earliest, lane.earliestBeside(frontier) ?? earliest);
     return onTick(Math.max(earliest, this.#belongsAt(nowMs)));
   }
 

@@ -135,14 +135,24 @@ export class Lane implements VideoSink<Unit> {
   }
 
   /**
-   * Where what begins anew may begin at the earliest, microseconds. Two encoders' frames never begin together: where each had to wait for the end of
-   * the other's, stream time would move on a little each time. Of sound a frame more may go. `undefined` before the first frame.
+   * Where a keyframe that begins anew may be shown at the earliest, microseconds. Two encoders' frames never begin together: where each had to wait for
+   * the end of the other's, stream time would move on a little each time. `undefined` before the first frame.
    */
   get earliestMicros(): number | undefined {
     const { endMicros, shownUntilMicros } = this;
     if (endMicros === undefined || shownUntilMicros === undefined) return undefined;
-    const frame = this.audio === undefined ? 0 : ticksToMicros(this.audio.frameTicks, this.track.timescale);
-    return Math.max(endMicros - frame - OVERLAP_MICROS_MAX, shownUntilMicros - SHOWN_OVERLAP_MICROS_MAX);
+    return Math.max(endMicros - OVERLAP_MICROS_MAX, shownUntilMicros - SHOWN_OVERLAP_MICROS_MAX);
+  }
+
+  /**
+   * Where another session may begin, microseconds. Of sound a frame more may go; what went on after the leading track, which ends at `frontierMicros`,
+   * is heard to its end. `undefined` before the first frame.
+   */
+  earliestBeside(frontierMicros: number): number | undefined {
+    const { endMicros, audio } = this;
+    if (audio === undefined || endMicros === undefined) return this.earliestMicros;
+    const lastMicros = endMicros - ticksToMicros(audio.frameTicks, audio.timescale);
+    return lastMicros > frontierMicros ? endMicros : lastMicros - OVERLAP_MICROS_MAX;
   }
 
   /** Where a unit will begin, microseconds. A keyframe counts half its length later: rounding must not part it from the cut it belongs to. */
