@@ -70,6 +70,8 @@ export class Lane implements VideoSink<Unit> {
   frameCount = 0;
   byteCount = 0;
   readonly #sink: LaneSink;
+  /** How stream time moves at segments that this lane has not reached. */
+  readonly #drifts: { readonly micros: number; readonly segment: number }[] = [];
   #filler: Unit | undefined;
   #hasSilence = false;
 
@@ -105,6 +107,7 @@ export class Lane implements VideoSink<Unit> {
       this.rate = this.video.lockedRate;
       this.video.flush();
     }
+    this.#drifts.length = 0;
     this.open = false;
   }
 
@@ -184,10 +187,24 @@ export class Lane implements VideoSink<Unit> {
     for (const unit of this.next) unit.micros += micros;
   }
 
-  /** Stream time moved by less than a frame: what comes makes up for it. */
-  drift(micros: number): void {
-    this.video?.shift(micros);
+  /**
+   * Stream time moves by less than a frame after the first frame of `segment`: what comes makes up for it. Pictures that are not there yet move when
+   * they are, so that their segments begin where the leading track's do.
+   */
+  drift(micros: number, segment: number): void {
     this.audio?.drift(micros);
+    if (this.video === undefined) return;
+    if (this.segment >= segment) this.video.shift(micros);
+    else this.#drifts.push({ micros, segment });
+  }
+
+  /** What comes belongs to the next segment. */
+  advance(): void {
+    this.segment++;
+    for (let next = this.#drifts[0]; next !== undefined && next.segment <= this.segment; next = this.#drifts[0]) {
+      this.video?.shift(next.micros);
+      this.#drifts.shift();
+    }
   }
 
   stamped(unit: Unit, dts: number, ptsOffset: number, duration: number): void {

@@ -211,9 +211,9 @@ export class TimelineWriter implements LaneSink {
     for (const lane of [...this.lanes, ...this.#joining]) lane.shift(micros);
   }
 
-  /** Moves the stream by less than a frame: what comes makes up for it. */
+  /** Moves the stream by less than a frame after the newest cut: what comes makes up for it. */
   drift(micros: number): void {
-    for (const lane of this.lanes) lane.drift(micros);
+    for (const lane of this.lanes) lane.drift(micros, this.segment);
   }
 
   /** The timeline ends: everything that waits goes out, every share of a segment is sealed. */
@@ -379,7 +379,7 @@ export class TimelineWriter implements LaneSink {
       const next = this.series.cutOf(lane.segment + 1);
       if (next === undefined || !lane.isAtOrAfter(next, dts)) return;
       this.#seal(lane);
-      lane.segment++;
+      lane.advance();
     }
   }
 

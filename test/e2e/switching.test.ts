@@ -65,7 +65,8 @@ function aheadByTurn(scene: Scene): number[] {
 
 /** From the backup's first turn on stream time gets at most so much later, milliseconds; what that turn brought it ahead may be given back. */
 function expectNoDrift(ahead: readonly number[], laterMsMax: number): void {
-  const [begun = Number.NaN, backup = Number.NaN, last = Number.NaN] = [ahead[0], ahead[1], ahead.at(-1)];
+  const [begun, backup] = [ahead[0] ?? Number.NaN, ahead[1] ?? Number.NaN];
+  const last = ahead.at(-1) ?? Number.NaN;
   expect(last - backup).toBeLessThan(laterMsMax);
   expect(last).toBeGreaterThan(Math.min(begun, backup) - BEHIND_MS_MAX);
 }
