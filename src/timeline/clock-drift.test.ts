@@ -20,6 +20,7 @@ describe("stream time goes back to where it belongs", () => {
   test("by a millisecond a cut, a thousandth of short segments", () => {
     const drift = new ClockDrift();
     drift.placed(0, 0);
+    expect(stepOf(drift, 0, 5_000)).toBe(0);
     expect(stepOf(drift, FRAME + 1, 6_000)).toBe(-1000);
     expect(stepOf(drift, -FRAME - 1, 8_000)).toBe(1000);
     expect(stepOf(drift, FRAME + 1, 8_250, 250_000)).toBe(-250);
@@ -37,6 +38,13 @@ describe("stream time goes back to where it belongs", () => {
 });
 
 describe("a burst", () => {
+  test("of a broadcast's first seconds may be small", () => {
+    const drift = new ClockDrift();
+    drift.placed(0, 0);
+    expect(stepOf(drift, 120_000, 5_000)).toBe(0);
+    expect(drift.usualAheadMicros).toBe(120_000);
+  });
+
   test("of a session's first seconds is where stream time belongs, up to five seconds", () => {
     for (const [sent, usual] of [
       [200_000, 0],
@@ -44,6 +52,7 @@ describe("a burst", () => {
       [9_000_000, 5_000_000],
     ] as const) {
       const drift = new ClockDrift();
+      drift.placed(0, 0);
       drift.placed(0, 0);
       expect(stepOf(drift, sent, 5_000)).toBe(sent === usual ? 0 : -1000);
       expect(drift.usualAheadMicros).toBe(usual);

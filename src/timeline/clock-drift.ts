@@ -1,6 +1,9 @@
 /** How far stream time may be ahead for good and count as usual, microseconds. */
 const USUAL_AHEAD_MICROS_MAX = 5_000_000;
-/** What a session brings stream time ahead by in its first seconds is a burst from here on, microseconds; less is a first frame that came late. */
+/**
+ * What a session brings stream time ahead by in its first seconds is a burst from here on, microseconds; less is a first frame that came late. A
+ * broadcast's first session may say by how much.
+ */
 const BURST_MICROS = 250_000;
 /** How long an encoder must deliver at one place before it is judged where that is, milliseconds. */
 const SETTLED_AFTER_MS = 5000;
@@ -23,6 +26,8 @@ export class ClockDrift {
   #placedAheadMicros = 0;
   #sinceMs = 0;
   #isSettled = false;
+  /** What counts as a burst of the session that was placed last; `undefined` before the first one. */
+  #burstMicros: number | undefined;
 
   /** How far ahead of real time stream time belongs, microseconds. */
   get usualAheadMicros(): number {
@@ -33,6 +38,7 @@ export class ClockDrift {
   placed(aheadMicros: number, nowMs: number): void {
     this.#usualAheadMicros = Math.min(this.#usualAheadMicros, Math.max(0, aheadMicros));
     this.#placedAheadMicros = aheadMicros;
+    this.#burstMicros = this.#burstMicros === undefined ? 0 : BURST_MICROS;
     this.#sinceMs = nowMs;
     this.#isSettled = false;
   }
@@ -52,7 +58,7 @@ export class ClockDrift {
   }): number {
     const { aheadMicros, frameMicros, segmentMicros, nowMs } = at;
     if (nowMs - this.#sinceMs < SETTLED_AFTER_MS) return 0;
-    if (!this.#isSettled && aheadMicros - this.#placedAheadMicros > BURST_MICROS)
+    if (!this.#isSettled && aheadMicros - this.#placedAheadMicros > (this.#burstMicros ?? 0))
       this.#usualAheadMicros = Math.min(USUAL_AHEAD_MICROS_MAX, Math.max(0, aheadMicros));
     this.#isSettled = true;
     const most = Math.round(Math.min(STEP_MICROS_MAX, segmentMicros * STEP_SHARE));
