@@ -33,6 +33,8 @@ export class AudioStamper {
   readonly timescale: number;
   /** End of the last stamped frame; `undefined` before the first. */
   nextDts: number | undefined;
+  /** Duration of the last stamped frame. */
+  frameTicks = 0;
   #sampleRate: number;
   #offRun = 0;
   /** Ticks that the next frame must last longer: fractions left over by rounding, and what follows a drifting clock. */
@@ -103,6 +105,7 @@ export class AudioStamper {
     const duration = Math.max(1, Math.floor(this.#owed + ROUNDING_TICKS));
     this.#owed -= duration;
     this.nextDts = (this.nextDts ?? 0) + duration;
+    this.frameTicks = duration;
     return duration;
   }
 

@@ -1,56 +1,68 @@
-/** Drift that is left alone, microseconds. */
-const DEAD_BAND_MICROS = 100_000;
-/** Correction per cut, microseconds: 100 ppm at 2 s, far below what a player notices. */
-const STEP_MICROS = 200;
-/** Time over which the least lag is sought, milliseconds. */
-const WINDOW_MS = 600_000;
-const NONE = Number.POSITIVE_INFINITY;
+/** How far stream time may be ahead for good and count as usual, microseconds. */
+const USUAL_AHEAD_MICROS_MAX = 5_000_000;
+/**
+ * What a session brings stream time ahead by in its first seconds is a burst from here on, microseconds; less is a first frame that came late. A
+ * broadcast's first session may say by how much.
+ */
+const BURST_MICROS = 250_000;
+/** How long an encoder must deliver at one place before it is judged where that is, milliseconds. */
+const SETTLED_AFTER_MS = 5000;
+/** Correction per cut at most, microseconds: nobody hears it. */
+const STEP_MICROS_MAX = 1000;
+/** Share of a segment that it is at most. */
+const STEP_SHARE = 0.001;
 
 /**
- * Watches an encoder's clock run off from ours: the least (arrival − stream time) of each ten minutes against that of the first ten. Beyond a dead
- * band every cut moves stream time by a fifth of a millisecond towards the wall clock.
+ * Where stream time belongs, and how it gets back there.
+ *
+ *   as far from real time as when the broadcast was anchored … as far ahead as a burst brought it ─▶ there it belongs: nothing is done
+ *   more than a frame further ahead (cuts that had to wait, keyframes that came late, a fast clock) ─▶ each cut takes up to 1 ms back
+ *   more than a frame behind (an encoder that became late, a slow clock)                            ─▶ each cut adds up to 1 ms
+ *
+ * A burst is what a session sends in its first seconds before its time, as a relay does: viewers have seen it, and it is not taken back.
  */
 export class ClockDrift {
-  #driftMicros = 0;
-  #baseline: number | undefined;
-  #least = NONE;
-  #windowStartMs: number | undefined;
-  /** Correction since the least lag of the last window was measured. */
-  #correctedMicros = 0;
+  #usualAheadMicros = 0;
+  #placedAheadMicros = 0;
+  #sinceMs = 0;
+  #isSettled = false;
+  /** What counts as a burst of the session that was placed last; `undefined` before the first one. */
+  #burstMicros: number | undefined;
 
-  /** How far the encoder's clock has run behind ours since the session began, corrections included; microseconds. */
-  get micros(): number {
-    return this.#driftMicros - this.#correctedMicros;
+  /** How far ahead of real time stream time belongs, microseconds. */
+  get usualAheadMicros(): number {
+    return this.#usualAheadMicros;
   }
 
-  /** A frame of the leading track arrived `lagMicros` after its stream time. */
-  add(lagMicros: number, nowMs: number): void {
-    this.#windowStartMs ??= nowMs;
-    if (nowMs - this.#windowStartMs >= WINDOW_MS) {
-      this.#baseline ??= this.#least;
-      this.#driftMicros = this.#least - this.#baseline;
-      this.#least = NONE;
-      this.#windowStartMs = nowMs;
-      this.#correctedMicros = 0;
-    }
-    if (lagMicros < this.#least) this.#least = lagMicros;
+  /** A session begins, or is placed anew: a frame is shown `aheadMicros` before real time. A burst that was made up for since is none any more. */
+  placed(aheadMicros: number, nowMs: number): void {
+    this.#usualAheadMicros = Math.min(this.#usualAheadMicros, Math.max(0, aheadMicros));
+    this.#placedAheadMicros = aheadMicros;
+    this.#burstMicros = this.#burstMicros === undefined ? 0 : BURST_MICROS;
+    this.#sinceMs = nowMs;
+    this.#isSettled = false;
   }
 
-  /** Asked at each cut: microseconds by which stream time moves on, negative to move less. */
-  step(): number {
-    const rest = this.micros;
-    if (Math.abs(rest) <= DEAD_BAND_MICROS) return 0;
-    const step = rest > 0 ? STEP_MICROS : -STEP_MICROS;
-    this.#correctedMicros += step;
-    return step;
-  }
-
-  /** Stream time was moved against arrival. */
-  reset(): void {
-    this.#driftMicros = 0;
-    this.#baseline = undefined;
-    this.#least = NONE;
-    this.#windowStartMs = undefined;
-    this.#correctedMicros = 0;
+  /**
+   * Asked at each cut: microseconds by which stream time moves on, negative to move less.
+   *
+   * @param at.aheadMicros how far stream time has been ahead of real time in the last seconds, at most.
+   * @param at.frameMicros how far it may be from where it belongs: a frame.
+   * @param at.segmentMicros length of the segment that ends.
+   */
+  step(at: {
+    readonly aheadMicros: number;
+    readonly frameMicros: number;
+    readonly segmentMicros: number;
+    readonly nowMs: number;
+  }): number {
+    const { aheadMicros, frameMicros, segmentMicros, nowMs } = at;
+    if (nowMs - this.#sinceMs < SETTLED_AFTER_MS) return 0;
+    if (!this.#isSettled && aheadMicros - this.#placedAheadMicros > (this.#burstMicros ?? 0))
+      this.#usualAheadMicros = Math.min(USUAL_AHEAD_MICROS_MAX, Math.max(0, aheadMicros));
+    this.#isSettled = true;
+    const most = Math.round(Math.min(STEP_MICROS_MAX, segmentMicros * STEP_SHARE));
+    if (aheadMicros > this.#usualAheadMicros + frameMicros) return -most;
+    return aheadMicros < -frameMicros ? most : 0;
   }
 }

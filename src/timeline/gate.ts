@@ -38,10 +38,6 @@ const HOLD_MARGIN_MICROS = 250_000;
 const HOLD_BEHIND_MICROS = 500_000;
 /** Longest usual delay that another session is placed by, microseconds: what is more was a fault of the session before. */
 const LAG_MICROS_MAX = 1_000_000;
-/** How far ahead stream time may be and count as usual, microseconds. */
-const USUAL_AHEAD_MICROS_MAX = 5_000_000;
-/** How long an encoder must deliver before how far it is ahead counts as usual, milliseconds. */
-const USUAL_AFTER_MS = 5000;
 /** How long an encoder may deliver too late after silence before its new delay is believed, milliseconds. */
 const CATCH_UP_MS = 1000;
 
@@ -52,6 +48,8 @@ interface Session {
   clock: SessionClock<Lane, Unit> | undefined;
   /** Where its first keyframe is shown, microseconds. */
   startMicros: number;
+  /** How long after its decode time that is, microseconds. */
+  delayMicros: number;
 }
 
 /** The gate of one broadcast. */
@@ -60,16 +58,12 @@ export class Gate {
   #session: Session | undefined;
   #anchorMicros = 0;
   #anchorMs = 0;
-  /** When the session on air began. */
-  #anchoredMs = 0;
   #holding = false;
   #expectedLagMs = 0;
   #ended = false;
   /** When the leading track was heard again after a hold. */
   #heardAgainMs: number | undefined;
   readonly #lag = new ArrivalLag();
-  /** How far stream time has been ahead of arrival for a while. */
-  #usualAheadMicros = 0;
   readonly #drift = new ClockDrift();
   /** Placed units on their way to the timeline; empty between calls. */
   readonly #units: Unit[] = [];
@@ -99,7 +93,7 @@ export class Gate {
    */
   aheadMs(nowMs: number): number {
     if (!this.started) return 0;
-    return (this.timeline.floorMicros - this.#streamNow(nowMs) - this.#usualAheadMicros) / 1000;
+    return (this.timeline.floorMicros - this.#streamNow(nowMs) - this.#drift.usualAheadMicros) / 1000;
   }
 
   /** What comes next may be so much later than usual, milliseconds, and is worth it: it is what would have come. */
@@ -121,11 +115,6 @@ export class Gate {
     return this.#lag.micros;
   }
 
-  /** How far the encoder's clock has run behind ours since its session began, microseconds. */
-  get driftMicros(): number {
-    return this.#drift.micros;
-  }
-
   /** An encoder connected. The session before it, if any, is over. */
   openSession(nowMs: number): void {
     this.closeSession(nowMs);
@@ -134,6 +123,7 @@ export class Gate {
       start: new StartRule({ measuresGop: !this.started && !this.timeline.series.knowsGops }),
       clock: undefined,
       startMicros: 0,
+      delayMicros: 0,
     };
   }
 
@@ -206,9 +196,18 @@ export class Gate {
     return Math.min(LAG_MICROS_MAX, Math.max(0, Math.round(this.#lag.micros)));
   }
 
-  /** Where frames go on whose stamps say nothing: now, less the encoder's usual delay, and never before anything issued. */
-  #landing(nowMs: number): number {
-    return Math.max(this.timeline.floorMicros, this.#streamNow(nowMs) - this.#usualLagMicros);
+  /** Where the leading track's frame belongs that comes now: real time, less the encoder's usual delay. */
+  #belongsAt(nowMs: number): number {
+    return this.#streamNow(nowMs) - this.#usualLagMicros;
+  }
+
+  /** Where another session begins whose first keyframe came at `nowMs`: where it belongs, or as near as what was issued lets it. */
+  #beginsAt(nowMs: number): number {
+    const { lanes, leader, series } = this.timeline;
+    let earliest = series.startMicros;
+    const frontier = leader?.endMicros ?? earliest;
+    for (const lane of lanes) earliest = Math.max(earliest, lane.earliestBeside(frontier) ?? earliest);
+    return onTick(Math.max(earliest, this.#belongsAt(nowMs)));
   }
 
   #tryBegin(session: Session, nowMs: number, wallMs: number): void {
@@ -217,7 +216,7 @@ export class Gate {
     const { leader, frames, gopMicros } = ready;
     this.counters.dropped += session.start.takeDropped();
     if (this.started) {
-      session.startMicros = onTick(this.#landing(leader.nowMs));
+      session.startMicros = this.#beginsAt(leader.nowMs);
       this.timeline.handOver(session.startMicros);
       for (const { raw, config } of session.start.tracks) this.timeline.adopt({ raw, config }, nowMs);
     } else {
@@ -234,17 +233,16 @@ export class Gate {
   }
 
   #anchor(session: Session, leader: PendingFrame, nowMs: number): SessionClock<Lane, Unit> {
-    const offset = session.startMicros - leader.raw.ptsOffset * 1000 - leader.stampMs * 1000;
+    session.delayMicros = leader.raw.ptsOffset * 1000;
     const clock = new SessionClock<Lane, Unit>({
-      offset,
+      offset: session.startMicros - session.delayMicros - leader.stampMs * 1000,
       counters: this.counters,
-      landing: (atMs) => this.#landing(atMs),
+      landing: (atMs) => Math.max(this.timeline.floorMicros, this.#belongsAt(atMs) - session.delayMicros),
     });
     session.clock = clock;
     this.#lag.reset();
-    this.#drift.reset();
+    this.#drift.placed(session.startMicros - this.#streamNow(leader.nowMs), nowMs);
     this.#heardAgainMs = undefined;
-    this.#anchoredMs = nowMs;
     for (const { raw, config } of session.start.tracks) {
       const lane = this.timeline.lane(raw);
       if (lane === undefined) continue;
@@ -298,28 +296,31 @@ export class Gate {
         this.counters.dropped++;
       } else if (timeline.isWritten(lane)) {
         const delay = this.#delay(lane, unit, nowMs);
-        if (delay > 0) this.#shift(clock, delay, i);
-        this.#lead(clock, lane, unit);
+        if (delay > 0) this.#shift(session, clock, delay, i);
+        this.#lead(session, clock, unit);
       } else timeline.queue(lane, unit);
     }
     units.length = 0;
   }
 
-  #lead(clock: SessionClock<Lane, Unit>, lane: Lane, unit: Unit): void {
+  #lead(session: Session, clock: SessionClock<Lane, Unit>, unit: Unit): void {
     const { timeline } = this;
-    const lagMicros = this.#streamNow(unit.nowMs) - unit.micros;
-    this.#lag.add(lagMicros, unit.nowMs);
-    this.#drift.add(lagMicros, unit.nowMs);
-    const { segment } = timeline;
+    const { key: lane, nowMs } = unit;
+    this.#lag.add(this.#streamNow(nowMs) - unit.micros - session.delayMicros, nowMs);
+    const cut = timeline.series.newestCut;
     timeline.write(lane, unit);
     if (lane.open) {
       this.#holding = false;
       this.#heardAgainMs = undefined;
     }
-    if (timeline.segment === segment) return;
-    if (unit.nowMs - this.#anchoredMs >= USUAL_AFTER_MS)
-      this.#usualAheadMicros = Math.min(USUAL_AHEAD_MICROS_MAX, Math.max(0, -this.#lag.micros));
-    const step = this.#drift.step();
+    const next = timeline.series.newestCut;
+    if (next === cut) return;
+    const step = this.#drift.step({
+      aheadMicros: -this.#lag.micros,
+      frameMicros: unit.durationMicros,
+      segmentMicros: cut === undefined || next === undefined ? 0 : next.startMicros - cut.startMicros,
+      nowMs,
+    });
     if (step === 0) return;
     clock.shift(step);
     timeline.drift(step);
@@ -338,23 +339,24 @@ export class Gate {
     return late + this.timeline.delayForCut(lane, unit, late);
   }
 
-  /** Moves what has not been written of the session later. */
-  #shift(clock: SessionClock<Lane, Unit>, micros: number, from: number): void {
+  /** Moves what has not been written of the session later: it is placed anew with the unit at `from`. */
+  #shift(session: Session, clock: SessionClock<Lane, Unit>, micros: number, from: number): void {
     clock.shift(micros);
     for (let i = from; i < this.#units.length; i++) {
       const unit = this.#units[i];
-      if (unit !== undefined) unit.micros += micros;
+      if (unit === undefined) continue;
+      unit.micros += micros;
+      if (i === from) this.#drift.placed(unit.micros + session.delayMicros - this.#streamNow(unit.nowMs), unit.nowMs);
     }
     this.timeline.shift(micros);
     this.#lag.reset();
-    this.#drift.reset();
   }
 
   /** Repeats the last picture while the leading track is silent or sends nothing that can be used. */
   #hold(leader: Lane, nowMs: number): void {
     const behindMicros =
       this.#session === undefined
-        ? this.#usualLagMicros - this.#usualAheadMicros
+        ? this.#usualLagMicros - this.#drift.usualAheadMicros
         : Math.round(this.#lag.micros) + HOLD_MARGIN_MICROS;
     const until = this.#streamNow(nowMs) - behindMicros;
     const frameMs = (leader.video?.frameMicros ?? 0) / 1000;

@@ -31,6 +31,10 @@ export interface LaneSink {
 
 /** Shortest picture that is repeated by itself before the encoder's next one, ticks: 20 ms. */
 const PICTURE_TICKS_MIN = 1800;
+/** How much earlier than what was stamped before it ends another session may begin, microseconds: its first pictures follow each other sooner. */
+const OVERLAP_MICROS_MAX = 35_000;
+/** The same against what is shown: pictures that B-frames should have come before are shown some frames later than they are decoded. */
+const SHOWN_OVERLAP_MICROS_MAX = 250_000;
 
 /**
  * One track of a timeline on its way through the gate: its stamper, its place among the segments, and what fills its holes.
@@ -66,6 +70,8 @@ export class Lane implements VideoSink<Unit> {
   frameCount = 0;
   byteCount = 0;
   readonly #sink: LaneSink;
+  /** How stream time moves at segments that this lane has not reached. */
+  readonly #drifts: { readonly micros: number; readonly segment: number }[] = [];
   #filler: Unit | undefined;
   #hasSilence = false;
 
@@ -101,6 +107,7 @@ export class Lane implements VideoSink<Unit> {
       this.rate = this.video.lockedRate;
       this.video.flush();
     }
+    this.#drifts.length = 0;
     this.open = false;
   }
 
@@ -128,6 +135,27 @@ export class Lane implements VideoSink<Unit> {
   get shownUntilMicros(): number | undefined {
     const ticks = this.video === undefined ? this.audio?.nextDts : this.video.presentedUntil;
     return ticks === undefined ? undefined : ticksToMicros(ticks, this.track.timescale);
+  }
+
+  /**
+   * Where a keyframe that begins anew may be shown at the earliest, microseconds. Two encoders' frames never begin together: where each had to wait for
+   * the end of the other's, stream time would move on a little each time. `undefined` before the first frame.
+   */
+  get earliestMicros(): number | undefined {
+    const { endMicros, shownUntilMicros } = this;
+    if (endMicros === undefined || shownUntilMicros === undefined) return undefined;
+    return Math.max(endMicros - OVERLAP_MICROS_MAX, shownUntilMicros - SHOWN_OVERLAP_MICROS_MAX);
+  }
+
+  /**
+   * Where another session may begin, microseconds. Of sound a frame more may go; what went on after the leading track, which ends at `frontierMicros`,
+   * is heard to its end. `undefined` before the first frame.
+   */
+  earliestBeside(frontierMicros: number): number | undefined {
+    const { endMicros, audio } = this;
+    if (audio === undefined || endMicros === undefined) return this.earliestMicros;
+    const lastMicros = endMicros - ticksToMicros(audio.frameTicks, audio.timescale);
+    return lastMicros > frontierMicros ? endMicros : lastMicros - OVERLAP_MICROS_MAX;
   }
 
   /** Where a unit will begin, microseconds. A keyframe counts half its length later: rounding must not part it from the cut it belongs to. */
@@ -159,10 +187,24 @@ export class Lane implements VideoSink<Unit> {
     for (const unit of this.next) unit.micros += micros;
   }
 
-  /** Stream time moved by less than a frame: what comes makes up for it. */
-  drift(micros: number): void {
-    this.video?.shift(micros);
+  /**
+   * Stream time moves by less than a frame after the first frame of `segment`: what comes makes up for it. Pictures that are not there yet move when
+   * they are, so that their segments begin where the leading track's do.
+   */
+  drift(micros: number, segment: number): void {
     this.audio?.drift(micros);
+    if (this.video === undefined) return;
+    if (this.segment >= segment) this.video.shift(micros);
+    else this.#drifts.push({ micros, segment });
+  }
+
+  /** What comes belongs to the next segment. */
+  advance(): void {
+    this.segment++;
+    for (let next = this.#drifts[0]; next !== undefined && next.segment <= this.segment; next = this.#drifts[0]) {
+      this.video?.shift(next.micros);
+      this.#drifts.shift();
+    }
   }
 
   stamped(unit: Unit, dts: number, ptsOffset: number, duration: number): void {

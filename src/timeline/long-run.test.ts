@@ -30,7 +30,7 @@ describe("an encoder's clock that drifts", () => {
     const wallMs = EPOCH_OFFSET_MS + rig.nowMs;
     const streamMs = ((last?.dts ?? 0) + (last?.duration ?? 0)) / 90;
     // Uncorrected it would be 1,080 ms away.
-    expect(Math.abs(streamMs - wallMs)).toBeLessThan(600);
+    expect(Math.abs(streamMs - wallMs)).toBeLessThan(250);
     for (const frame of frames) expect(Math.abs(frame.duration - 9_000)).toBeLessThanOrEqual(120);
     expect(rig.gate.counters).toMatchObject({ dropped: 0, held: 0, jumps: 0 });
   });

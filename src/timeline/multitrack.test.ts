@@ -64,6 +64,29 @@ describe("several tracks", () => {
     expect(rig.gate.counters.dropped).toBeLessThanOrEqual(2 * EARLY_SOUND_MAX);
   });
 
+  test("have pictures that begin each segment together also while stream time goes back", () => {
+    for (const lagMs of [0, 700]) {
+      const rig = start();
+      const options = { ...OPTIONS, seconds: 60 };
+      const frames = doubled(options, { ...options, audio: { sampleRate: 44_100 } });
+      // Their clock is 0.2 % fast; the second picture comes later than the first, or not.
+      const late = frames.map((frame) => {
+        const arrivalMs = frame.arrivalMs * 0.998 + (frame.raw.track === SECOND_VIDEO ? lagMs : 0);
+        return { ...frame, arrivalMs };
+      });
+      rig.feed(late.sort((a, b) => a.arrivalMs - b.arrivalMs));
+      rig.gate.end("stopped", rig.nowMs);
+      const { checker } = rig;
+      const lengths = checker.cuts.slice(1).map((cut, i) => cut.startMicros - (checker.cuts[i]?.startMicros ?? 0));
+      expect(lengths.filter((micros) => micros === 1_999_000).length).toBeGreaterThan(10);
+      const [first = [], second = []] = checker.tracks
+        .filter(({ config }) => config.kind === "video")
+        .map(({ id }) => checker.segments(id).map((segment) => segment.frames[0]?.dts));
+      expect(first.length).toBeGreaterThan(25);
+      expect(second).toEqual(first);
+    }
+  });
+
   test("a second picture whose keyframes fall elsewhere claims no independence", () => {
     const rig = start();
     const second: EncoderOptions = { ...OPTIONS, video: { rate: { num: 30, den: 1 }, gopFrames: 45 } };

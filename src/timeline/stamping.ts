@@ -9,6 +9,8 @@ import type { GateCounters } from "./timeline.ts";
 const LATE_SOUND_MICROS = 100_000;
 /** How much longer than it lasts a picture is shown before another is put after it, which is an older one, microseconds. */
 const LINGER_MICROS = 100_000;
+/** A tick of picture, rounded up, microseconds. */
+const TICK_MICROS = 12;
 /** What rounding of stamps to milliseconds may take from a distance, microseconds. */
 const ROUNDING_MICROS = 2000;
 /** How much before its first segment a further picture may begin, microseconds: its delay by B-frames is another. */
@@ -18,7 +20,7 @@ const EARLY_MICROS_MAX = 250_000;
  * Puts units into their lanes so that decode times are contiguous: holes before them are filled, what cannot be used is refused.
  *
  *   lane open    what comes belongs to what came: it is stamped
- *   lane closed  picture waits for a keyframe that begins no earlier than what was filled in; sound begins at the nearest whole frame of silence
+ *   lane closed  picture waits for a keyframe that begins where what was filled in ends, or hardly earlier; sound begins at the nearest whole frame of silence
  */
 export class Stamping {
   readonly #series: SegmentSeries;
@@ -103,12 +105,28 @@ export class Stamping {
     return this.fill(lane, startMicros, true);
   }
 
+  /** How much later than `startMicros` a keyframe must be shown that is to begin a segment, microseconds; the leading picture is held until there. */
+  awaitCut(lane: Lane, leader: Lane, startMicros: number): number {
+    if (!leader.open) this.fillBefore(leader, startMicros);
+    const { endMicros, shownUntilMicros = startMicros, earliestMicros = startMicros } = lane;
+    const { earliestCutMicros } = this.#series;
+    if (endMicros === undefined || startMicros < earliestMicros - ROUNDING_MICROS) {
+      const delay = Math.max(0, earliestCutMicros - startMicros);
+      if (delay > 0 && !leader.open) this.fill(leader, startMicros + delay, true);
+      return delay;
+    }
+    if (endMicros >= earliestCutMicros) return 0;
+    // Decode time goes on where it ended: what is held ends where a segment may begin, and after all that is shown.
+    this.fill(leader, Math.max(earliestCutMicros, startMicros, shownUntilMicros + TICK_MICROS), true);
+    return Math.max(0, (lane.earliestMicros ?? startMicros) - startMicros);
+  }
+
   /** A picture's lane goes on with this keyframe. The last picture stays exactly until then. */
   #takeOver(lane: Lane, unit: Unit): boolean {
     const { video } = lane;
     const start = unit.micros + unit.offsetMicros;
-    const earliest = lane.shownUntilMicros ?? this.#series.originOf(lane) - EARLY_MICROS_MAX;
-    if (video === undefined || !unit.keyframe || start < earliest) return false;
+    const earliest = lane.earliestMicros ?? this.#series.originOf(lane) - EARLY_MICROS_MAX;
+    if (video === undefined || !unit.keyframe || start < earliest - ROUNDING_MICROS) return false;
     this.fillBefore(lane, start);
     lane.open = true;
     lane.openedMicros = start;

@@ -137,12 +137,7 @@ export class TimelineWriter implements LaneSink {
     const joins = lane.video !== undefined && this.#joining.length > 0;
     if (leader === undefined || (lane.pendingConfig === undefined && lane === leader && !joins)) return 0;
     const start = unit.micros + unit.offsetMicros + lateMicros;
-    if (lane.video !== undefined) {
-      if (!leader.open) this.#stamping.fillBefore(leader, start);
-      const delay = Math.max(0, this.series.earliestCutMicros - Math.min(start, lane.endMicros ?? start));
-      if (delay > 0 && !leader.open) this.#stamping.fill(leader, start + delay, true);
-      return delay;
-    }
+    if (lane.video !== undefined) return this.#stamping.awaitCut(lane, leader, start);
     if (!this.#stamping.joinSound(lane, start)) return 0;
     while ((lane.endMicros ?? start) < this.series.earliestCutMicros && lane.silence(1) > 0) this.counters.silent++;
     return Math.max(0, (lane.endMicros ?? start) - start);
@@ -216,9 +211,9 @@ export class TimelineWriter implements LaneSink {
     for (const lane of [...this.lanes, ...this.#joining]) lane.shift(micros);
   }
 
-  /** Moves the stream by less than a frame: what comes makes up for it. */
+  /** Moves the stream by less than a frame after the newest cut: what comes makes up for it. */
   drift(micros: number): void {
-    for (const lane of this.lanes) lane.drift(micros);
+    for (const lane of this.lanes) lane.drift(micros, this.segment);
   }
 
   /** The timeline ends: everything that waits goes out, every share of a segment is sealed. */
@@ -384,7 +379,7 @@ export class TimelineWriter implements LaneSink {
       const next = this.series.cutOf(lane.segment + 1);
       if (next === undefined || !lane.isAtOrAfter(next, dts)) return;
       this.#seal(lane);
-      lane.segment++;
+      lane.advance();
     }
   }
 

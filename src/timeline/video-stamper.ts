@@ -12,6 +12,7 @@ import { RateMeter } from "./nominal-rate.ts";
  *
  * Decode times are contiguous in both: a frame after a gap begins where the one before ended, and its presentation offset says when it is shown.
  * No frame lasts longer than fits a part beside others: after a long gap decode times stay behind, and the next frames make up for it bit by bit.
+ * A session that begins a little before the end of what is shown has its first pictures eight times as fast, until they are where they belong.
  * With B-frames, decode times are moved later by the delay of the first keyframe, so that a keyframe is shown at its own decode time.
  */
 
@@ -35,6 +36,8 @@ const CATCH_UP_SHARE = 0.15;
 const BEHIND_TICKS_MAX = 90_000;
 /** How long the last picture is shown before that of another session, ticks: a frame, or 100 ms where frames are longer. */
 const SHOWN_TICKS = 9000;
+/** How much faster pictures follow each other that begin before the end of what is shown. */
+const HURRY = 8;
 /** Assumed duration before anything is known, ticks: 30 fps. */
 const UNKNOWN_TICKS = 3000;
 
@@ -71,6 +74,9 @@ export class VideoStamper<Payload> {
   #moves = 0;
   #shiftTicks = 0;
   #shiftFrames = 0;
+  /** Where the session began, and how much later its first picture is shown, ticks. */
+  #beginTicks = 0;
+  #lateTicks = 0;
   #held: Held<Payload> | undefined;
   #lastTicks: number | undefined;
   #typicalTicks = UNKNOWN_TICKS;
@@ -119,13 +125,16 @@ export class VideoStamper<Payload> {
     this.#lastTicks = undefined;
     this.#rate = undefined;
     this.#meter.reset();
-    if (rate !== undefined) this.#lock(rate, microsToTicks(micros + offsetMicros, VIDEO_TIMESCALE));
+    this.#beginTicks = microsToTicks(micros + offsetMicros, VIDEO_TIMESCALE);
+    this.#lateTicks = Math.max(0, (this.presentedUntil ?? 0) - this.#beginTicks);
+    if (rate !== undefined) this.#lock(rate, this.#beginTicks);
   }
 
   /** Stream time moved by `micros`: what is not stamped yet moves along. */
   shift(micros: number): void {
     const ticks = microsToTicks(micros, VIDEO_TIMESCALE);
     this.#baseTicks += ticks;
+    this.#beginTicks += ticks;
     if (this.#lastTicks !== undefined) this.#lastTicks += ticks;
     this.#meter.reset();
     const held = this.#held;
@@ -262,8 +271,16 @@ export class VideoStamper<Payload> {
     this.#emit(payload, ptsTicks, end);
   }
 
-  /** Stamps a frame that should last until `end`. */
-  #emit(payload: Payload, ptsTicks: number, end: number): void {
+  /** Where something is shown that belongs at `ticks`: no earlier than what was shown before the session ends, and in order. */
+  #afterBefore(ticks: number): number {
+    if (this.#lateTicks === 0) return ticks;
+    const since = ticks - this.#beginTicks;
+    return this.#beginTicks + Math.max(since, Math.round(this.#lateTicks + since / HURRY));
+  }
+
+  /** Stamps a frame that belongs at `at` and should last until `until`. */
+  #emit(payload: Payload, at: number, until: number): void {
+    const [ptsTicks, end] = [this.#afterBefore(at), this.#afterBefore(until)];
     const dts = this.nextDts ?? end - UNKNOWN_TICKS;
     this.#shownUntil = Math.max(dts + 1, end);
     const shownTicks = Math.min(this.#frameTicks(), SHOWN_TICKS);

@@ -20,6 +20,10 @@ const LIPS_MS_MAX = 50;
 /** From one switch by hand to the next, milliseconds. */
 const SWITCH_EVERY_MS = 1100;
 const SWITCHES = 10;
+/** How much later encoders may send that have too little time, milliseconds. */
+const STARVED_MS = 300;
+/** How far stream time may be behind where the broadcast began, milliseconds: pictures do not come evenly. */
+const BEHIND_MS_MAX = 100;
 
 let browser: Browser;
 let pages: PlayerPages;
@@ -59,23 +63,31 @@ function aheadByTurn(scene: Scene): number[] {
   return turnsOf(scene.pictures).map(([first]) => Math.round((first?.atMs ?? 0) - (first?.wallMs ?? 0)));
 }
 
+/** From the backup's first turn on stream time gets at most so much later, milliseconds; what that turn brought it ahead may be given back. */
+function expectNoDrift(ahead: readonly number[], laterMsMax: number): void {
+  const [begun, backup] = [ahead[0] ?? Number.NaN, ahead[1] ?? Number.NaN];
+  const last = ahead.at(-1) ?? Number.NaN;
+  expect(last - backup).toBeLessThan(laterMsMax);
+  expect(last).toBeGreaterThan(Math.min(begun, backup) - BEHIND_MS_MAX);
+}
+
 interface Case {
   readonly name: string;
   readonly backup: Pick<SceneEncoder, "size" | "bitrate">;
   /** Discontinuities that a switch makes. */
   readonly marks: number;
-  /** How far ten switches may move stream time against real time, milliseconds. */
+  /** How much later ten switches may make stream time against real time, milliseconds. */
   readonly driftMsMax: number;
 }
 
 /*
- * Each session begins where the last picture and sound of the one before end, which costs up to a frame. Other parameters need a segment of their
- * own, and segments are a second long at least: a switch within that second is shown so much later, and a keyframe that would be shown more than a
- * second after it came is not used.
+ * Each session begins where it belongs, however its pictures fall between those of the one before: nothing adds up. Other parameters need a segment of
+ * their own, a quarter of a second long at least: a switch within that is shown so much later, and a keyframe that would be shown more than a second
+ * after it came is not used.
  */
 const CASES: readonly Case[] = [
-  { name: "of another size", backup: { size: "384x216", bitrate: 500_000 }, marks: 1, driftMsMax: 2100 },
-  { name: "with the same parameters", backup: { size: "320x180", bitrate: 400_000 }, marks: 0, driftMsMax: 400 },
+  { name: "of another size", backup: { size: "384x216", bitrate: 500_000 }, marks: 1, driftMsMax: 1350 },
+  { name: "with the same parameters", backup: { size: "320x180", bitrate: 400_000 }, marks: 0, driftMsMax: 100 },
 ];
 const PRIMARY = { size: "320x180", bitrate: 400_000 } as const;
 
@@ -140,13 +152,14 @@ for (const one of CASES) {
     await untilPlayed(page, 3);
     const after = await readScene(platform);
     const ahead = aheadByTurn(after);
+    const switchPressure = pressure();
     console.log(
-      `ten switches ${one.name}: stream time ahead by ${ahead.join(", ")} ms; pressure ${pressure().toFixed(2)}`,
+      `ten switches ${one.name}: stream time ahead by ${ahead.join(", ")} ms; pressure ${switchPressure.toFixed(2)}`,
     );
     expect(ahead).toHaveLength(2 + SWITCHES);
     expect(after.discontinuities).toBe(one.marks * (1 + SWITCHES));
     expectInSync(after, 10);
-    expect(Math.abs((ahead.at(-1) ?? Number.NaN) - (ahead[1] ?? Number.NaN))).toBeLessThan(one.driftMsMax);
+    expectNoDrift(ahead, one.driftMsMax + (switchPressure < PRESSURE_MAX ? 0 : STARVED_MS));
     const { problems } = await smoothnessOf(page);
     expect(problems.filter((problem) => problem.includes("fatal"))).toEqual([]);
   }, 120_000);
