@@ -37,8 +37,10 @@ export class AudioStamper {
   frameTicks = 0;
   #sampleRate: number;
   #offRun = 0;
-  /** Ticks that the next frame must last longer: fractions left over by rounding, and what follows a drifting clock. */
+  /** Ticks that the next frame must last longer: fractions left over by rounding. */
   #owed = 0;
+  /** The same of all to come, to follow a drifting clock. */
+  #drift = 0;
 
   constructor(timescale: number) {
     this.timescale = timescale;
@@ -93,20 +95,27 @@ export class AudioStamper {
     return Math.max(0, Math.floor(room / this.#ticksOf(silentSamples)));
   }
 
-  /** Stream time moved by `micros`, a fraction of a frame: the next frame makes up for it. */
+  /** Stream time moved by `micros`, a fraction of a frame: the next frames make up for it, a tick each, as players mend no more than that unheard. */
   drift(micros: number): void {
-    this.#owed += (micros * this.timescale) / MICROS_PER_SECOND;
+    this.#drift += (micros * this.timescale) / MICROS_PER_SECOND;
   }
 
   /** Takes the time for a frame of `samples`; its duration in ticks, at least 1. Its decode time is where {@link nextDts} was. */
   advance(samples: number): number {
-    this.#owed += this.#ticksOf(samples);
+    this.#owed += this.#ticksOf(samples) + this.#driftTick();
     // What multiplication leaves of a whole number is not a fraction of a tick.
     const duration = Math.max(1, Math.floor(this.#owed + ROUNDING_TICKS));
     this.#owed -= duration;
     this.nextDts = (this.nextDts ?? 0) + duration;
     this.frameTicks = duration;
     return duration;
+  }
+
+  #driftTick(): number {
+    if (Math.abs(this.#drift) < 1) return 0;
+    const tick = Math.sign(this.#drift);
+    this.#drift -= tick;
+    return tick;
   }
 
   #ticksOf(samples: number): number {
