@@ -22,6 +22,10 @@ const STEP_MS_MAX = 1000;
 const DIFFERENT_FRAMES = 16;
 /** A gap is a step longer than this many frames. */
 const GAP_FRAMES = 1.5;
+/** How far a path may lag and lose nothing, milliseconds. */
+export const LAG_MS_MAX = 3000;
+/** How long after a path is gone it may be back and not be known yet, while the one that is left lags, milliseconds. */
+const RETURN_MS = 10_000;
 /** Frames of a track that wait for a gap to be filled: 5 s of sound at 48 kHz. */
 const HELD_FRAMES_MAX = 240;
 /** Frames sent that are remembered, so that a path can be seen to differ: some 4 s. */
@@ -65,8 +69,13 @@ interface PathState {
   readonly last: Map<number, number>;
   /** Tracks on which it has given what comes after everything sent. */
   readonly current: Set<number>;
-  arrivedMs: number;
+  /** How much later than another path it gave what both have, milliseconds. */
   lagMs: number;
+  /** Another path gave something that this one has not given yet. */
+  owes: boolean;
+  arrivedMs: number;
+  /** The same of the tracks that lead. */
+  ledMs: number;
   different: number;
 }
 
@@ -77,6 +86,9 @@ export class PathMerge<Path extends MergePath> {
   readonly #matches = new Map<Path, PathMatch>();
   readonly #tracks = new Map<number, TrackState<Path>>();
   readonly #history = new RememberedFrames();
+  #hasMerged = false;
+  /** When a path was lost last, milliseconds. */
+  #lostMs = Number.NEGATIVE_INFINITY;
 
   /** @param emit takes the merged frames, in decoding order of each track. */
   constructor(emit: (frame: RawFrame, nowMs: number, path: Path) => void) {
@@ -103,17 +115,25 @@ export class PathMerge<Path extends MergePath> {
     return count;
   }
 
+  /** Whether there was more than one since it began. */
+  get hasMerged(): boolean {
+    return this.#hasMerged;
+  }
+
   /** How long a path that is merged may take to give what comes next, milliseconds: others lag, and lose nothing. */
-  get lagMs(): number {
+  lagMs(nowMs: number): number {
     let lag = 0;
-    for (const path of this.#paths.values()) lag = Math.max(lag, path.lagMs);
+    const isLonely = nowMs - this.#lostMs < RETURN_MS;
+    for (const path of this.#paths.values()) {
+      lag = Math.max(lag, path.owes || isLonely ? expectedLagMs(path, nowMs) : path.lagMs);
+    }
     return lag;
   }
 
   /** Only this path is left, with its own clock; all others are matched anew. */
   begin(path: Path): void {
     this.clear();
-    this.#paths.set(path, { offset: 0, last: new Map(), current: new Set(), arrivedMs: 0, lagMs: 0, different: 0 });
+    this.#paths.set(path, pathState(0, 0));
   }
 
   /** Nothing is merged. */
@@ -122,12 +142,16 @@ export class PathMerge<Path extends MergePath> {
     this.#matches.clear();
     this.#tracks.clear();
     this.#history.clear();
+    this.#hasMerged = false;
+    this.#lostMs = Number.NEGATIVE_INFINITY;
   }
 
   /** A path is gone; what was held for it goes out. */
   remove(path: Path, nowMs: number): void {
     this.#matches.delete(path);
-    if (this.#paths.delete(path)) this.tick(nowMs);
+    if (!this.#paths.delete(path)) return;
+    this.#lostMs = nowMs;
+    this.tick(nowMs);
   }
 
   /** Takes a path out that is to be matched anew, where another one is left. Answers whether it is out. */
@@ -172,15 +196,9 @@ export class PathMerge<Path extends MergePath> {
     const end = newest === undefined ? undefined : this.#tracks.get(keyOf(newest))?.end;
     if (newest === undefined || end === undefined || Math.abs((newest.dts + offset - end) | 0) > DISTANCE_MS_MAX)
       return;
-    const state: PathState = {
-      offset,
-      last: new Map(),
-      current: new Set(),
-      arrivedMs: nowMs,
-      lagMs: 0,
-      different: 0,
-    };
+    const state = pathState(offset, nowMs);
     this.#paths.set(path, state);
+    this.#hasMerged = true;
     for (const { frame, nowMs: arrivedMs } of path.backlog.take()) {
       // Its clock jumped meanwhile: what came before is of no use.
       if (!this.has(path)) path.backlog.push(frame, arrivedMs);
@@ -204,6 +222,7 @@ export class PathMerge<Path extends MergePath> {
     }
     state.last.set(key, stamp);
     state.arrivedMs = nowMs;
+    if (path.leads(frame)) state.ledMs = nowMs;
     if (this.#paths.size === 1 && (isWild || state.current.has(key) || track.end === undefined)) {
       this.#send(key, track, held, nowMs);
       return;
@@ -220,13 +239,16 @@ export class PathMerge<Path extends MergePath> {
   }
 
   /** A frame that was sent already tells how far its path lags, and whether it is the same encode still. */
-  #seeAgain(path: Path, state: PathState, track: TrackState<Path>, { stamp, hash, arrivedMs }: Held<Path>): void {
+  #seeAgain(path: Path, state: PathState, track: TrackState<Path>, held: Held<Path>): void {
+    const { frame, stamp, hash, arrivedMs } = held;
+    const isNewest = ((stamp - (track.end ?? stamp)) | 0) >= -ROUNDING_MS;
     let isSame = false;
     for (let off = -ROUNDING_MS; off <= ROUNDING_MS && !isSame; off++) {
       const sent = track.sent.get((stamp + off) >>> 0);
       if (sent === undefined || sent.hash !== hash) continue;
       isSame = true;
       state.lagMs = Math.max(0, arrivedMs - sent.atMs);
+      if (path.leads(frame)) state.owes = !isNewest;
     }
     const isForgotten = ((stamp - (track.sent.keys().next().value ?? stamp)) | 0) < 0;
     if (isSame) state.different = 0;
@@ -287,9 +309,13 @@ export class PathMerge<Path extends MergePath> {
     const state = this.#paths.get(path);
     if (state !== undefined) {
       state.current.add(key);
-      state.lagMs = 0;
+      if (path.leads(frame)) [state.lagMs, state.owes] = [0, false];
     }
-    for (const [other, { current }] of this.#paths) if (other !== path) current.delete(key);
+    for (const [other, state] of this.#paths) {
+      if (other === path) continue;
+      state.current.delete(key);
+      if (path.leads(frame)) state.owes = true;
+    }
     this.#emit(stamp === frame.dts ? frame : { ...frame, dts: stamp }, nowMs, path);
     if (hash === 0 || !path.leads(frame)) return;
     this.#history.add(hash, stamp);
@@ -307,6 +333,18 @@ export class PathMerge<Path extends MergePath> {
     }
     return track;
   }
+}
+
+function pathState(offset: number, nowMs: number): PathState {
+  const times = { lagMs: 0, arrivedMs: nowMs, ledMs: nowMs };
+  return { offset, last: new Map(), current: new Set(), ...times, owes: false, different: 0 };
+}
+
+/** How late a path may be with what it owes: as late as it was, or, once it falls silent, as late as any may be. After that nothing is expected. */
+function expectedLagMs({ lagMs, ledMs }: PathState, nowMs: number): number {
+  const silentMs = nowMs - ledMs;
+  if (silentMs <= GAP_WAIT_MS) return lagMs;
+  return silentMs <= GAP_WAIT_MS + LAG_MS_MAX ? LAG_MS_MAX : 0;
 }
 
 function keyOf({ track }: RawFrame): number {
