@@ -26,6 +26,10 @@ const GAP_FRAMES = 1.5;
 export const LAG_MS_MAX = 3000;
 /** How long after a path is gone it may be back and not be known yet, while the one that is left lags, milliseconds. */
 const RETURN_MS = 10_000;
+/** How long after a gap that nobody could fill the next one is taken for the encoder's own as well, milliseconds. */
+const UNEVEN_MS = 10_000;
+/** How far a track goes ahead of one that waits for a gap to be filled, milliseconds. */
+const AHEAD_OF_GAP_MS = 100;
 /** Frames of a track that wait for a gap to be filled: 5 s of sound at 48 kHz. */
 const HELD_FRAMES_MAX = 240;
 /** Frames sent that are remembered, so that a path can be seen to differ: some 4 s. */
@@ -41,6 +45,7 @@ export interface MergePath {
 
 interface Sent {
   readonly hash: number;
+  /** When it came. */
   readonly atMs: number;
 }
 
@@ -58,6 +63,10 @@ interface TrackState<Path> {
   end: number | undefined;
   endHash: number;
   intervalMs: number;
+  /** A gap is held open. */
+  waits: boolean;
+  /** When there was a gap last that nobody could fill, milliseconds. */
+  unevenMs: number;
   readonly held: Held<Path>[];
   /** What was sent at which stamp, oldest first. */
   readonly sent: Map<number, Sent>;
@@ -235,7 +244,10 @@ export class PathMerge<Path extends MergePath> {
     }
     state.different = 0;
     this.#hold(track, held);
+    const { waits } = track;
     this.#release(key, track, nowMs);
+    // Others were held for it.
+    if (waits && !track.waits) this.tick(nowMs);
   }
 
   /** A frame that was sent already tells how far its path lags, and whether it is the same encode still. */
@@ -278,28 +290,46 @@ export class PathMerge<Path extends MergePath> {
 
   #isDue(key: number, track: TrackState<Path>, next: Held<Path>, nowMs: number): boolean {
     if (track.end === undefined || track.intervalMs === 0 || track.held.length > HELD_FRAMES_MAX) return true;
-    if (((next.stamp - track.end) | 0) <= GAP_FRAMES * track.intervalMs + 1) return true;
-    if (nowMs - next.arrivedMs >= GAP_WAIT_MS) return true;
-    for (const [path, { last, arrivedMs, lagMs }] of this.#paths) {
-      if (path === next.path) continue;
-      const at = last.get(key);
-      const hasPassed = at !== undefined && ((at - next.stamp) | 0) >= -ROUNDING_MS;
-      if (!hasPassed && lagMs <= GAP_WAIT_MS && nowMs - arrivedMs <= GAP_WAIT_MS) return false;
-    }
-    return true;
+    const isUneven = nowMs - track.unevenMs < UNEVEN_MS;
+    const isGap = ((next.stamp - track.end) | 0) > GAP_FRAMES * track.intervalMs + 1;
+    const waits = isGap && this.#mayBeFilled(key, next, isUneven, nowMs);
+    track.waits = waits && !isUneven;
+    return !waits && !this.#isAhead(key, next.stamp);
   }
 
-  #send(key: number, track: TrackState<Path>, { path, frame, hash, stamp }: Held<Path>, nowMs: number): void {
+  /** Whether another path may still give what lies before a frame. */
+  #mayBeFilled(key: number, next: Held<Path>, isUneven: boolean, nowMs: number): boolean {
+    const waitedMs = nowMs - next.arrivedMs;
+    for (const [path, state] of this.#paths) {
+      if (path === next.path) continue;
+      const at = state.last.get(key);
+      const hasPassed = at !== undefined && ((at - next.stamp) | 0) >= -ROUNDING_MS;
+      if (!hasPassed && waitedMs < gapWaitMs(state, isUneven, nowMs)) return true;
+    }
+    return false;
+  }
+
+  /** Whether another track waits for what is to be seen and heard with this: without it, it would be filled with silence. */
+  #isAhead(key: number, stamp: number): boolean {
+    for (const [other, { waits, end }] of this.#tracks)
+      if (other !== key && waits && end !== undefined && ((stamp - end) | 0) > AHEAD_OF_GAP_MS) return true;
+    return false;
+  }
+
+  #send(key: number, track: TrackState<Path>, held: Held<Path>, nowMs: number): void {
+    const { path, frame, hash, stamp, arrivedMs } = held;
     if (track.end !== undefined) {
       const step = (stamp - track.end) | 0;
+      if (this.#paths.size > 1 && step > GAP_FRAMES * track.intervalMs + 1) track.unevenMs = nowMs;
       if (step > 0 && step <= STEP_MS_MAX)
         track.intervalMs += track.intervalMs === 0 ? step : (step - track.intervalMs) / 8;
     }
+    track.waits = false;
     track.end = stamp;
     track.endHash = hash;
     track.sent.delete(stamp);
     if (hash === 0) track.sent.clear();
-    else track.sent.set(stamp, { hash, atMs: nowMs });
+    else track.sent.set(stamp, { hash, atMs: arrivedMs });
     if (track.sent.size > SENT_FRAMES_MAX) {
       for (const oldest of track.sent.keys()) {
         track.sent.delete(oldest);
@@ -309,7 +339,7 @@ export class PathMerge<Path extends MergePath> {
     const state = this.#paths.get(path);
     if (state !== undefined) {
       state.current.add(key);
-      if (path.leads(frame)) [state.lagMs, state.owes] = [0, false];
+      if (track.held.length === 0 && path.leads(frame)) [state.lagMs, state.owes] = [0, false];
     }
     for (const [other, state] of this.#paths) {
       if (other === path) continue;
@@ -328,7 +358,15 @@ export class PathMerge<Path extends MergePath> {
   #track(key: number): TrackState<Path> {
     let track = this.#tracks.get(key);
     if (track === undefined) {
-      track = { end: undefined, endHash: 0, intervalMs: 0, held: [], sent: new Map() };
+      track = {
+        end: undefined,
+        endHash: 0,
+        intervalMs: 0,
+        waits: false,
+        unevenMs: Number.NEGATIVE_INFINITY,
+        held: [],
+        sent: new Map(),
+      };
       this.#tracks.set(key, track);
     }
     return track;
@@ -345,6 +383,13 @@ function expectedLagMs({ lagMs, ledMs }: PathState, nowMs: number): number {
   const silentMs = nowMs - ledMs;
   if (silentMs <= GAP_WAIT_MS) return lagMs;
   return silentMs <= GAP_WAIT_MS + LAG_MS_MAX ? LAG_MS_MAX : 0;
+}
+
+/** How long a gap is held open for a path that has not passed it yet. */
+function gapWaitMs(path: PathState, isUneven: boolean, nowMs: number): number {
+  const longestMs = GAP_WAIT_MS + LAG_MS_MAX;
+  if (!isUneven) return nowMs - path.ledMs <= longestMs ? longestMs : 0;
+  return path.lagMs <= GAP_WAIT_MS && nowMs - path.arrivedMs <= GAP_WAIT_MS ? GAP_WAIT_MS : 0;
 }
 
 function keyOf({ track }: RawFrame): number {

@@ -21,3 +21,11 @@ test.each([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])(
   },
   30_000,
 );
+
+test.each([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])(
+  "paths leave frames out that the other one has, seed %d: no frame is changed",
+  async (seed) => {
+    expect(await runPaths({ seed, faults: FAULTS, drops: true })).toBeGreaterThan(FRAMES);
+  },
+  30_000,
+);

@@ -18,7 +18,7 @@ const RECONNECT_MS = 300;
 const LATE_MS = 3000;
 /** The longest pause before a fault, milliseconds. */
 const PAUSE_MS = 600;
-/** How much later than the first the second of two stalls begins at least, milliseconds. */
+/** How much of the encode lies between the first and the second of two stalls at least, milliseconds. */
 const TOGETHER_MS = 100;
 /** How long the paths may take to be one again, milliseconds. */
 const HEAL_MS = 15_000;
@@ -26,6 +26,8 @@ const HEAL_MS = 15_000;
 const AFTER_MS = 10_000;
 /** Encoders round to milliseconds. */
 const ROUNDING_MS = 3;
+/** What is left out at once is that much shorter than stalls are. */
+const DROPPED_SHARE = 0.2;
 const GOP_FRAMES = 30;
 
 interface Made {
@@ -91,6 +93,7 @@ class Uplink {
   #stalledUntilMs = 0;
   #changedMs = 0;
   #deliveredMs = 0;
+  #dropsUntilMs = 0;
 
   constructor(nowMs: number, random: () => number, connect: () => PublishSink) {
     this.#connectMs = nowMs;
@@ -128,6 +131,16 @@ class Uplink {
     this.#lagMs = ms;
   }
 
+  /** Leaves out what is made until then. */
+  drop(untilMs: number): void {
+    this.#dropsUntilMs = untilMs;
+  }
+
+  /** Whether it is flowing is asked for what comes after that. */
+  touch(changedMs: number): void {
+    this.#changedMs = changedMs;
+  }
+
   step(made: readonly Made[], nowMs: number): void {
     if (this.#sink === undefined && nowMs >= this.#connectMs) {
       this.#sink = this.#connect();
@@ -136,7 +149,7 @@ class Uplink {
     }
     const sink = this.#sink;
     if (sink === undefined) return;
-    for (const { frame } of made) this.#send(sink, frame, nowMs);
+    for (const { frame } of made) if (nowMs >= this.#dropsUntilMs || !this.#hasBegun) this.#send(sink, frame, nowMs);
     if (nowMs < this.#stalledUntilMs) return;
     for (const frame of this.#unread.splice(0))
       this.#waiting.push({ cameMs: nowMs, dueMs: nowMs + this.#lagMs, frame });
@@ -165,6 +178,8 @@ export interface PathsOptions {
   readonly faults: number;
   /** What one path lacks may strike the other one while it does: it dies, or stalls. */
   readonly isTogether?: boolean;
+  /** Paths leave frames out that the other one has. */
+  readonly drops?: boolean;
   readonly settings?: Partial<BroadcastSettings>;
 }
 
@@ -226,7 +241,11 @@ class Paths {
 
   async #strike(): Promise<void> {
     const random = this.#random;
-    const kind = (["kill", "stall", "lag"] as const)[Math.floor(random() * 3)] ?? "kill";
+    const kinds = [
+      ...(["kill", "stall", "lag"] as const),
+      ...(this.#options.drops === true ? (["drop"] as const) : []),
+    ];
+    const kind = kinds[Math.floor(random() * kinds.length)] ?? "kill";
     const path = Math.floor(random() * 2);
     const ms = Math.round(random() * LATE_MS);
     await this.#pause(random() * PAUSE_MS);
@@ -238,14 +257,23 @@ class Paths {
       struck.kill(nowMs);
       return;
     }
+    if (kind === "drop") {
+      const untilMs = nowMs + ms * DROPPED_SHARE;
+      struck.drop(untilMs);
+      for (const uplink of this.#uplinks) uplink.touch(untilMs);
+      return;
+    }
     // Together with what it lagged already: nobody waits for longer.
     const isTogether = this.#options.isTogether === true && random() < 0.5;
     const lateMs = isTogether && kind === "stall" ? Math.min(ms, LATE_MS - struck.lagMs) : ms;
+    const aheadMs = other.lagMs - struck.lagMs;
     struck[kind](lateMs, nowMs);
     if (!isTogether) return;
     const isDeath = random() < 0.5;
-    // Where both fall silent at once, it is the encoder that did.
-    await this.#pause(Math.max(random() * lateMs, isDeath ? 0 : TOGETHER_MS));
+    const pauseMs = random() * lateMs;
+    // Where both fall silent at the same frame, it is the encoder that did.
+    const isSame = !isDeath && Math.abs(pauseMs - aheadMs) < TOGETHER_MS;
+    await this.#pause(isSame ? aheadMs + TOGETHER_MS : pauseMs);
     const forMs = Math.round(random() * (LATE_MS - other.lagMs));
     this.#tell(isDeath ? "and the other one dies" : `and the other one stalls ${forMs}`);
     if (isDeath) other.kill(this.stage.clock.nowMs());
