@@ -17,7 +17,8 @@ import type { AirReason } from "./air-log.ts";
 import { EncoderSession } from "./encoder-session.ts";
 import { type SessionHealth, sessionHealth } from "./health.ts";
 import type { BroadcastSettings, RouterPorts } from "./ports.ts";
-import { LAG_MS_MAX, PathMerge } from "./path-merge.ts";
+import { LAG_MS_MAX } from "./path-lag.ts";
+import { PathMerge } from "./path-merge.ts";
 import { leavingFor, roleOf } from "./room.ts";
 import { bestOf, isSteady, isUndecodable, returns, restReason } from "./switch-rule.ts";
 

@@ -4,16 +4,15 @@
  *   path ─same content, one distance between the clocks (`path-match.ts`)─▶ merged
  *   merged frame ─at or before the end of its track─▶ it was there already: dropped
  *                ─next, or nobody else can have what lies between─▶ out, with the first path's clock
- *                ─later─▶ held for at most 300 ms, until another path has filled the gap
+ *                ─later─▶ held until another path has filled the gap, as long as one may lag; what else is to be seen and heard then waits with it
  *
  * A path whose own stamps jump leaves and is matched anew, as long as there is another one; the last one is let through as it comes.
  */
 import type { RawFrame } from "#media/frame.ts";
 import type { Backlog } from "./backlog.ts";
+import { expectedLagMs, gapWaitMs, type PathState, pathState } from "./path-lag.ts";
 import { contentHash, PathMatch, RememberedFrames, ROUNDING_MS } from "./path-match.ts";
 
-/** How long a gap is held open for another path, milliseconds. */
-const GAP_WAIT_MS = 300;
 /** How far a path may be ahead of what was sent, or behind it, milliseconds: 3 s of lag, and some air. */
 const DISTANCE_MS_MAX = 4000;
 /** Step of a path's own stamps after which it is no longer trusted, milliseconds. */
@@ -22,8 +21,6 @@ const STEP_MS_MAX = 1000;
 const DIFFERENT_FRAMES = 16;
 /** A gap is a step longer than this many frames. */
 const GAP_FRAMES = 1.5;
-/** How far a path may lag and lose nothing, milliseconds. */
-export const LAG_MS_MAX = 3000;
 /** How long after a path is gone it may be back and not be known yet, while the one that is left lags, milliseconds. */
 const RETURN_MS = 10_000;
 /** How long after a gap that nobody could fill the next one is taken for the encoder's own as well, milliseconds. */
@@ -70,22 +67,6 @@ interface TrackState<Path> {
   readonly held: Held<Path>[];
   /** What was sent at which stamp, oldest first. */
   readonly sent: Map<number, Sent>;
-}
-
-interface PathState {
-  readonly offset: number;
-  /** Last own stamp by track, on the first path's clock. */
-  readonly last: Map<number, number>;
-  /** Tracks on which it has given what comes after everything sent. */
-  readonly current: Set<number>;
-  /** How much later than another path it gave what both have, milliseconds. */
-  lagMs: number;
-  /** Another path gave something that this one has not given yet. */
-  owes: boolean;
-  arrivedMs: number;
-  /** The same of the tracks that lead. */
-  ledMs: number;
-  different: number;
 }
 
 /** Merges paths of one encode. */
@@ -184,6 +165,8 @@ export class PathMerge<Path extends MergePath> {
   /** Waits that end. */
   tick(nowMs: number): void {
     for (const [key, track] of this.#tracks) this.#release(key, track, nowMs);
+    // What was held for one of those comes now.
+    for (const [key, track] of this.#tracks) this.#release(key, track, nowMs);
   }
 
   /** A path that is not merged: is it the same encode? */
@@ -219,7 +202,7 @@ export class PathMerge<Path extends MergePath> {
   }
 
   #place(state: PathState, held: Held<Path>, nowMs: number): void {
-    const { path, frame, stamp, hash, arrivedMs } = held;
+    const { path, frame, stamp, arrivedMs } = held;
     const key = keyOf(frame);
     const track = this.#track(key);
     const last = state.last.get(key);
@@ -232,12 +215,13 @@ export class PathMerge<Path extends MergePath> {
     state.last.set(key, stamp);
     state.arrivedMs = nowMs;
     if (path.leads(frame)) state.ledMs = nowMs;
-    if (this.#paths.size === 1 && (isWild || state.current.has(key) || track.end === undefined)) {
+    if (this.#paths.size === 1 && isWild) this.#flush(key, track, nowMs);
+    const isNext = track.held.length === 0 && (isWild || state.current.has(key) || track.end === undefined);
+    if (this.#paths.size === 1 && isNext) {
       this.#send(key, track, held, nowMs);
       return;
     }
-    const ahead = track.end === undefined ? 1 : (stamp - track.end) | 0;
-    if (ahead <= 0 || (ahead <= ROUNDING_MS && hash === track.endHash)) {
+    if (isSent(track, held)) {
       // What it sent before it was merged proves nothing.
       if (arrivedMs === nowMs) this.#seeAgain(path, state, track, held);
       return;
@@ -282,10 +266,16 @@ export class PathMerge<Path extends MergePath> {
 
   #release(key: number, track: TrackState<Path>, nowMs: number): void {
     for (let next = track.held[0]; next !== undefined; next = track.held[0]) {
-      if (!this.#isDue(key, track, next, nowMs)) return;
+      if (!isSent(track, next) && !this.#isDue(key, track, next, nowMs)) return;
       track.held.shift();
-      this.#send(key, track, next, nowMs);
+      if (!isSent(track, next)) this.#send(key, track, next, nowMs);
     }
+    track.waits = false;
+  }
+
+  /** Nothing is waited for any longer. */
+  #flush(key: number, track: TrackState<Path>, nowMs: number): void {
+    for (const next of track.held.splice(0)) if (!isSent(track, next)) this.#send(key, track, next, nowMs);
   }
 
   #isDue(key: number, track: TrackState<Path>, next: Held<Path>, nowMs: number): boolean {
@@ -358,38 +348,19 @@ export class PathMerge<Path extends MergePath> {
   #track(key: number): TrackState<Path> {
     let track = this.#tracks.get(key);
     if (track === undefined) {
-      track = {
-        end: undefined,
-        endHash: 0,
-        intervalMs: 0,
-        waits: false,
-        unevenMs: Number.NEGATIVE_INFINITY,
-        held: [],
-        sent: new Map(),
-      };
+      const unevenMs = Number.NEGATIVE_INFINITY;
+      track = { end: undefined, endHash: 0, intervalMs: 0, waits: false, unevenMs, held: [], sent: new Map() };
       this.#tracks.set(key, track);
     }
     return track;
   }
 }
 
-function pathState(offset: number, nowMs: number): PathState {
-  const times = { lagMs: 0, arrivedMs: nowMs, ledMs: nowMs };
-  return { offset, last: new Map(), current: new Set(), ...times, owes: false, different: 0 };
-}
-
-/** How late a path may be with what it owes: as late as it was, or, once it falls silent, as late as any may be. After that nothing is expected. */
-function expectedLagMs({ lagMs, ledMs }: PathState, nowMs: number): number {
-  const silentMs = nowMs - ledMs;
-  if (silentMs <= GAP_WAIT_MS) return lagMs;
-  return silentMs <= GAP_WAIT_MS + LAG_MS_MAX ? LAG_MS_MAX : 0;
-}
-
-/** How long a gap is held open for a path that has not passed it yet. */
-function gapWaitMs(path: PathState, isUneven: boolean, nowMs: number): number {
-  const longestMs = GAP_WAIT_MS + LAG_MS_MAX;
-  if (!isUneven) return nowMs - path.ledMs <= longestMs ? longestMs : 0;
-  return path.lagMs <= GAP_WAIT_MS && nowMs - path.arrivedMs <= GAP_WAIT_MS ? GAP_WAIT_MS : 0;
+/** Whether the end of what was sent is at a frame, or after it. */
+function isSent<Path>({ end, endHash }: TrackState<Path>, { stamp, hash }: Held<Path>): boolean {
+  if (end === undefined) return false;
+  const ahead = (stamp - end) | 0;
+  return ahead <= 0 || (ahead <= ROUNDING_MS && hash === endHash);
 }
 
 function keyOf({ track }: RawFrame): number {

@@ -23,9 +23,10 @@ test.each([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])(
 );
 
 test.each([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])(
-  "paths leave frames out that the other one has, seed %d: no frame is changed",
+  "paths leave frames out that the other one has, or die after that, seed %d: no frame is changed",
   async (seed) => {
     expect(await runPaths({ seed, faults: FAULTS, drops: true })).toBeGreaterThan(FRAMES);
+    expect(await runPaths({ seed, faults: FAULTS, drops: true, isTogether: true })).toBeGreaterThan(FRAMES);
   },
   30_000,
 );

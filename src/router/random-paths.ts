@@ -261,6 +261,10 @@ class Paths {
       const untilMs = nowMs + ms * DROPPED_SHARE;
       struck.drop(untilMs);
       for (const uplink of this.#uplinks) uplink.touch(untilMs);
+      if (this.#options.isTogether !== true || random() < 0.5) return;
+      await this.#pause(random() * LATE_MS);
+      this.#tell("and it dies");
+      struck.kill(this.stage.clock.nowMs());
       return;
     }
     // Together with what it lagged already: nobody waits for longer.

@@ -10,7 +10,7 @@
 import type { InterruptionReason } from "#link/stream-event.ts";
 import type { ReturnPolicy, SessionEnd } from "#media/publish.ts";
 import type { EncoderSession } from "./encoder-session.ts";
-import { LAG_MS_MAX } from "./path-merge.ts";
+import { LAG_MS_MAX } from "./path-lag.ts";
 
 /** How long an encoder must have delivered before it counts as steady, milliseconds. */
 const STEADY_MS = 10_000;
