@@ -16,13 +16,14 @@ import type { EncoderMetadata, PublishRequest, PublishSink, SessionEnd } from "#
 import type { TrackConfig } from "#media/track.ts";
 import type { GateCheckpoint } from "#timeline/checkpoint.ts";
 import { Gate } from "#timeline/gate.ts";
+import type { Air, Switch } from "./air.ts";
 import { AirLog, type Airtime } from "./air-log.ts";
 import type { EncoderSession } from "./encoder-session.ts";
 import { type BroadcastHealth, broadcastHealth, KeyframeMeter, sessionHealth } from "./health.ts";
 import { INTERRUPTION_WORDS } from "./interruption-words.ts";
 import { Intermission } from "./intermission.ts";
 import { LifeEvents } from "./life-events.ts";
-import { type Air, Lineup, type Switch } from "./lineup.ts";
+import { Lineup } from "./lineup.ts";
 import type { BroadcastSettings, RouterPorts } from "./ports.ts";
 
 /** How often a subscriber is told that the broadcast lives, milliseconds. */

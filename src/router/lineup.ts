@@ -12,13 +12,15 @@ import type { InterruptionReason, SwitchReason } from "#link/stream-event.ts";
 import type { RawFrame, RawTrack } from "#media/frame.ts";
 import type { PublishRequest, SessionEnd } from "#media/publish.ts";
 import type { TrackConfig } from "#media/track.ts";
+import type { Air, Switch } from "./air.ts";
 import type { AirReason } from "./air-log.ts";
 import { EncoderSession } from "./encoder-session.ts";
 import { type SessionHealth, sessionHealth } from "./health.ts";
 import type { BroadcastSettings, RouterPorts } from "./ports.ts";
+import { LAG_MS_MAX } from "./path-lag.ts";
 import { PathMerge } from "./path-merge.ts";
 import { leavingFor, roleOf } from "./room.ts";
-import { bestOf, isUndecodable, returns, restReason } from "./switch-rule.ts";
+import { bestOf, isSteady, isUndecodable, returns, restReason } from "./switch-rule.ts";
 
 /** How far a switch may bring stream time ahead of real time, milliseconds: a picture that was sent already is shown at once, and later. */
 const AHEAD_MS_MAX = 1000;
@@ -31,38 +33,6 @@ const LATE_MS = 500;
 
 /** Sound that has come for so long without a picture is sound alone, milliseconds. */
 const PICTURELESS_AFTER_MS = 2000;
-
-/** A change of who is on air. */
-export interface Switch {
-  readonly from: EncoderSession;
-  readonly to: EncoderSession;
-  readonly why: SwitchReason;
-}
-
-/** Where the session on air goes; the broadcast has it. */
-export interface Air {
-  /** A session goes on air: its parameters hold for the frames that follow. */
-  begin(session: EncoderSession, nowMs: number): void;
-  /** New or changed parameters of the session on air. */
-  configure(raw: RawTrack, config: TrackConfig, nowMs: number): void;
-  /** What comes next may be so much later than usual, milliseconds: no picture is held for it meanwhile. */
-  expectLag(ms: number): void;
-  /** A frame of the session on air, which came at `arrivedMs`. */
-  feed(frame: RawFrame, arrivedMs: number): void;
-  /** Nobody is on air any more. */
-  leave(why: InterruptionReason, nowMs: number): void;
-  /** How far stream time is ahead of real time, milliseconds. */
-  aheadMs(nowMs: number): number;
-  /** For how long the gate has been holding a picture though a session is on air, milliseconds. */
-  heldMs(nowMs: number): number;
-  /** The picture of the session on air is there. */
-  readonly begun: boolean;
-  /** The broadcast has begun. */
-  readonly started: boolean;
-  /** Viewers have a picture: sound alone cannot go on where it ended. */
-  readonly hasPicture: boolean;
-  switched(change: Switch): void;
-}
 
 /** Who is connected, and who is on air. */
 export class Lineup {
@@ -85,8 +55,6 @@ export class Lineup {
   #left: { readonly from: EncoderSession; readonly why: SwitchReason; readonly newest: number } | undefined;
   /** When a picture last went to the gate. */
   #fedMs = 0;
-  /** How far a path that is merged was behind another one at most: that much later frames may come, and nothing is lost. */
-  #bridgedMs = 0;
   /** Why the session on air is the one. */
   #why: AirReason = "back";
   #opened = 0;
@@ -194,14 +162,14 @@ export class Lineup {
   tick(nowMs: number): void {
     const air = this.#air;
     this.#merge.tick(nowMs);
-    air.expectLag(this.#merge.lagMs);
-    this.#bridgedMs = Math.max(this.#bridgedMs, this.#merge.lagMs);
+    air.expectLag(this.#merge.lagMs(nowMs));
     if (this.#onAir !== undefined && this.#fails(this.#onAir, nowMs)) this.#leadAnother(nowMs);
     const onAir = this.#onAir;
     if (onAir === undefined) return;
     if (this.#fails(onAir, nowMs)) {
       const better = bestOf(this.#sessions, nowMs);
-      if (better !== undefined) {
+      // One that came lately may be a path that is back.
+      if (better !== undefined && (isSteady(better, nowMs) || !this.#isAwaited(nowMs))) {
         this.#switch(better, onAir.isSilent(nowMs) ? "silent" : "late", nowMs);
         return;
       }
@@ -216,7 +184,7 @@ export class Lineup {
       afterMs: this.#settings.slateAfterMs,
       silentMs: Math.min(onAir.silentMs(nowMs), nowMs - this.#fedMs),
       isLate: this.#isLate(onAir),
-      lagMs: this.#merge.lagMs,
+      lagMs: this.#merge.lagMs(nowMs),
       bridgedMs: this.#bridgedMs,
       heldMs: air.heldMs(nowMs),
       behindMs: -air.aheadMs(nowMs),
@@ -277,6 +245,17 @@ export class Lineup {
   /** Whether another encoder should be on air. Where several carry the same, what is late from one came from another, or will have been as late. */
   #fails(onAir: EncoderSession, nowMs: number): boolean {
     return onAir.isSilent(nowMs) || this.#isLate(onAir);
+  }
+
+  /** Whether what comes next may only be under way still: a path of those that are merged lags. */
+  #isAwaited(nowMs: number): boolean {
+    const lagMs = this.#merge.lagMs(nowMs);
+    return lagMs > 0 && nowMs - this.#fedMs < lagMs + LATE_MS;
+  }
+
+  /** How much later than it began a path may be, milliseconds: where another one is merged with it, nothing is lost. */
+  get #bridgedMs(): number {
+    return this.#merge.hasMerged ? LAG_MS_MAX : 0;
   }
 
   #isLate(onAir: EncoderSession): boolean {
@@ -355,7 +334,6 @@ export class Lineup {
     this.#onAir = undefined;
     this.#switching = undefined;
     this.#source = undefined;
-    this.#bridgedMs = 0;
     this.#merge.clear();
     this.#air.leave(why, nowMs);
   }
@@ -373,7 +351,6 @@ export class Lineup {
     if (this.#wanted?.session === session) this.#wanted = undefined;
     this.#source = session;
     this.#fedMs = nowMs;
-    this.#bridgedMs = 0;
     this.#air.begin(session, nowMs);
     this.#merge.begin(session);
     const kept = session.backlog.fromKeyframe(session.hasPicture);

@@ -171,6 +171,31 @@ describe("two paths of one encode", () => {
     expect(Math.max(...times.slice(100))).toBeLessThan(120);
   });
 
+  test("what an encoder leaves out is waited for once, as long as the other path may have it; then it is known to be uneven", () => {
+    const delays: { readonly dts: number; readonly lateMs: number }[] = [];
+    const merge = new PathMerge<Path>(({ track, dts }, nowMs) => {
+      if (track.kind === "video") delays.push({ dts, lateMs: nowMs - dts });
+    });
+    const [first, second] = [
+      new Path({ next: 0, offset: 0, lagMs: 0 }),
+      new Path({ next: 0, offset: 5000, lagMs: 2000 }),
+    ];
+    merge.begin(first);
+    const isMade = ({ track, dts }: RawFrame, offset: number): boolean =>
+      track.kind === "audio" || dts - offset < 8000 || (dts - offset) % 700 !== 0;
+    for (let nowMs = 0; nowMs < 16_000; nowMs += 5) {
+      for (const frame of first.due(nowMs)) if (isMade(frame, 0)) merge.take(first, frame, nowMs);
+      for (const frame of second.due(nowMs)) if (isMade(frame, 5000)) merge.take(second, frame, nowMs);
+      merge.tick(nowMs);
+    }
+    expect(merge.has(second)).toBe(true);
+    const late = delays.filter(({ lateMs }) => lateMs > 100);
+    const held = delays.filter(({ dts }) => dts > 8400 && dts < 8400 + late.length * 35);
+    expect(late.map(({ dts }) => dts)).toEqual(held.map(({ dts }) => dts).slice(0, late.length));
+    expect(late.length).toBeWithin(50, 60);
+    expect(late[0]?.lateMs).toBeWithin(1950, 2050);
+  });
+
   test("another encode is never merged, and one that becomes another is left", () => {
     const out: RawFrame[] = [];
     const merge = new PathMerge<Path>((frame) => out.push(frame));

@@ -4,16 +4,15 @@
  *   path ─same content, one distance between the clocks (`path-match.ts`)─▶ merged
  *   merged frame ─at or before the end of its track─▶ it was there already: dropped
  *                ─next, or nobody else can have what lies between─▶ out, with the first path's clock
- *                ─later─▶ held for at most 300 ms, until another path has filled the gap
+ *                ─later─▶ held until another path has filled the gap, as long as one may lag; what else is to be seen and heard then waits with it
  *
  * A path whose own stamps jump leaves and is matched anew, as long as there is another one; the last one is let through as it comes.
  */
 import type { RawFrame } from "#media/frame.ts";
 import type { Backlog } from "./backlog.ts";
+import { expectedLagMs, gapWaitMs, type PathState, pathState } from "./path-lag.ts";
 import { contentHash, PathMatch, RememberedFrames, ROUNDING_MS } from "./path-match.ts";
 
-/** How long a gap is held open for another path, milliseconds. */
-const GAP_WAIT_MS = 300;
 /** How far a path may be ahead of what was sent, or behind it, milliseconds: 3 s of lag, and some air. */
 const DISTANCE_MS_MAX = 4000;
 /** Step of a path's own stamps after which it is no longer trusted, milliseconds. */
@@ -22,6 +21,12 @@ const STEP_MS_MAX = 1000;
 const DIFFERENT_FRAMES = 16;
 /** A gap is a step longer than this many frames. */
 const GAP_FRAMES = 1.5;
+/** How long after a path is gone it may be back and not be known yet, while the one that is left lags, milliseconds. */
+const RETURN_MS = 10_000;
+/** How long after a gap that nobody could fill the next one is taken for the encoder's own as well, milliseconds. */
+const UNEVEN_MS = 10_000;
+/** How far a track goes ahead of one that waits for a gap to be filled, milliseconds. */
+const AHEAD_OF_GAP_MS = 100;
 /** Frames of a track that wait for a gap to be filled: 5 s of sound at 48 kHz. */
 const HELD_FRAMES_MAX = 240;
 /** Frames sent that are remembered, so that a path can be seen to differ: some 4 s. */
@@ -37,6 +42,7 @@ export interface MergePath {
 
 interface Sent {
   readonly hash: number;
+  /** When it came. */
   readonly atMs: number;
 }
 
@@ -54,20 +60,13 @@ interface TrackState<Path> {
   end: number | undefined;
   endHash: number;
   intervalMs: number;
+  /** A gap is held open. */
+  waits: boolean;
+  /** When there was a gap last that nobody could fill, milliseconds. */
+  unevenMs: number;
   readonly held: Held<Path>[];
   /** What was sent at which stamp, oldest first. */
   readonly sent: Map<number, Sent>;
-}
-
-interface PathState {
-  readonly offset: number;
-  /** Last own stamp by track, on the first path's clock. */
-  readonly last: Map<number, number>;
-  /** Tracks on which it has given what comes after everything sent. */
-  readonly current: Set<number>;
-  arrivedMs: number;
-  lagMs: number;
-  different: number;
 }
 
 /** Merges paths of one encode. */
@@ -77,6 +76,9 @@ export class PathMerge<Path extends MergePath> {
   readonly #matches = new Map<Path, PathMatch>();
   readonly #tracks = new Map<number, TrackState<Path>>();
   readonly #history = new RememberedFrames();
+  #hasMerged = false;
+  /** When a path was lost last, milliseconds. */
+  #lostMs = Number.NEGATIVE_INFINITY;
 
   /** @param emit takes the merged frames, in decoding order of each track. */
   constructor(emit: (frame: RawFrame, nowMs: number, path: Path) => void) {
@@ -103,17 +105,25 @@ export class PathMerge<Path extends MergePath> {
     return count;
   }
 
+  /** Whether there was more than one since it began. */
+  get hasMerged(): boolean {
+    return this.#hasMerged;
+  }
+
   /** How long a path that is merged may take to give what comes next, milliseconds: others lag, and lose nothing. */
-  get lagMs(): number {
+  lagMs(nowMs: number): number {
     let lag = 0;
-    for (const path of this.#paths.values()) lag = Math.max(lag, path.lagMs);
+    const isLonely = nowMs - this.#lostMs < RETURN_MS;
+    for (const path of this.#paths.values()) {
+      lag = Math.max(lag, path.owes || isLonely ? expectedLagMs(path, nowMs) : path.lagMs);
+    }
     return lag;
   }
 
   /** Only this path is left, with its own clock; all others are matched anew. */
   begin(path: Path): void {
     this.clear();
-    this.#paths.set(path, { offset: 0, last: new Map(), current: new Set(), arrivedMs: 0, lagMs: 0, different: 0 });
+    this.#paths.set(path, pathState(0, 0));
   }
 
   /** Nothing is merged. */
@@ -122,12 +132,16 @@ export class PathMerge<Path extends MergePath> {
     this.#matches.clear();
     this.#tracks.clear();
     this.#history.clear();
+    this.#hasMerged = false;
+    this.#lostMs = Number.NEGATIVE_INFINITY;
   }
 
   /** A path is gone; what was held for it goes out. */
   remove(path: Path, nowMs: number): void {
     this.#matches.delete(path);
-    if (this.#paths.delete(path)) this.tick(nowMs);
+    if (!this.#paths.delete(path)) return;
+    this.#lostMs = nowMs;
+    this.tick(nowMs);
   }
 
   /** Takes a path out that is to be matched anew, where another one is left. Answers whether it is out. */
@@ -151,6 +165,8 @@ export class PathMerge<Path extends MergePath> {
   /** Waits that end. */
   tick(nowMs: number): void {
     for (const [key, track] of this.#tracks) this.#release(key, track, nowMs);
+    // What was held for one of those comes now.
+    for (const [key, track] of this.#tracks) this.#release(key, track, nowMs);
   }
 
   /** A path that is not merged: is it the same encode? */
@@ -172,15 +188,9 @@ export class PathMerge<Path extends MergePath> {
     const end = newest === undefined ? undefined : this.#tracks.get(keyOf(newest))?.end;
     if (newest === undefined || end === undefined || Math.abs((newest.dts + offset - end) | 0) > DISTANCE_MS_MAX)
       return;
-    const state: PathState = {
-      offset,
-      last: new Map(),
-      current: new Set(),
-      arrivedMs: nowMs,
-      lagMs: 0,
-      different: 0,
-    };
+    const state = pathState(offset, nowMs);
     this.#paths.set(path, state);
+    this.#hasMerged = true;
     for (const { frame, nowMs: arrivedMs } of path.backlog.take()) {
       // Its clock jumped meanwhile: what came before is of no use.
       if (!this.has(path)) path.backlog.push(frame, arrivedMs);
@@ -192,7 +202,7 @@ export class PathMerge<Path extends MergePath> {
   }
 
   #place(state: PathState, held: Held<Path>, nowMs: number): void {
-    const { path, frame, stamp, hash, arrivedMs } = held;
+    const { path, frame, stamp, arrivedMs } = held;
     const key = keyOf(frame);
     const track = this.#track(key);
     const last = state.last.get(key);
@@ -204,29 +214,37 @@ export class PathMerge<Path extends MergePath> {
     }
     state.last.set(key, stamp);
     state.arrivedMs = nowMs;
-    if (this.#paths.size === 1 && (isWild || state.current.has(key) || track.end === undefined)) {
+    if (path.leads(frame)) state.ledMs = nowMs;
+    if (this.#paths.size === 1 && isWild) this.#flush(key, track, nowMs);
+    const isNext = track.held.length === 0 && (isWild || state.current.has(key) || track.end === undefined);
+    if (this.#paths.size === 1 && isNext) {
       this.#send(key, track, held, nowMs);
       return;
     }
-    const ahead = track.end === undefined ? 1 : (stamp - track.end) | 0;
-    if (ahead <= 0 || (ahead <= ROUNDING_MS && hash === track.endHash)) {
+    if (isSent(track, held)) {
       // What it sent before it was merged proves nothing.
       if (arrivedMs === nowMs) this.#seeAgain(path, state, track, held);
       return;
     }
     state.different = 0;
     this.#hold(track, held);
+    const { waits } = track;
     this.#release(key, track, nowMs);
+    // Others were held for it.
+    if (waits && !track.waits) this.tick(nowMs);
   }
 
   /** A frame that was sent already tells how far its path lags, and whether it is the same encode still. */
-  #seeAgain(path: Path, state: PathState, track: TrackState<Path>, { stamp, hash, arrivedMs }: Held<Path>): void {
+  #seeAgain(path: Path, state: PathState, track: TrackState<Path>, held: Held<Path>): void {
+    const { frame, stamp, hash, arrivedMs } = held;
+    const isNewest = ((stamp - (track.end ?? stamp)) | 0) >= -ROUNDING_MS;
     let isSame = false;
     for (let off = -ROUNDING_MS; off <= ROUNDING_MS && !isSame; off++) {
       const sent = track.sent.get((stamp + off) >>> 0);
       if (sent === undefined || sent.hash !== hash) continue;
       isSame = true;
       state.lagMs = Math.max(0, arrivedMs - sent.atMs);
+      if (path.leads(frame)) state.owes = !isNewest;
     }
     const isForgotten = ((stamp - (track.sent.keys().next().value ?? stamp)) | 0) < 0;
     if (isSame) state.different = 0;
@@ -248,36 +266,60 @@ export class PathMerge<Path extends MergePath> {
 
   #release(key: number, track: TrackState<Path>, nowMs: number): void {
     for (let next = track.held[0]; next !== undefined; next = track.held[0]) {
-      if (!this.#isDue(key, track, next, nowMs)) return;
+      if (!isSent(track, next) && !this.#isDue(key, track, next, nowMs)) return;
       track.held.shift();
-      this.#send(key, track, next, nowMs);
+      if (!isSent(track, next)) this.#send(key, track, next, nowMs);
     }
+    track.waits = false;
+  }
+
+  /** Nothing is waited for any longer. */
+  #flush(key: number, track: TrackState<Path>, nowMs: number): void {
+    for (const next of track.held.splice(0)) if (!isSent(track, next)) this.#send(key, track, next, nowMs);
   }
 
   #isDue(key: number, track: TrackState<Path>, next: Held<Path>, nowMs: number): boolean {
     if (track.end === undefined || track.intervalMs === 0 || track.held.length > HELD_FRAMES_MAX) return true;
-    if (((next.stamp - track.end) | 0) <= GAP_FRAMES * track.intervalMs + 1) return true;
-    if (nowMs - next.arrivedMs >= GAP_WAIT_MS) return true;
-    for (const [path, { last, arrivedMs, lagMs }] of this.#paths) {
-      if (path === next.path) continue;
-      const at = last.get(key);
-      const hasPassed = at !== undefined && ((at - next.stamp) | 0) >= -ROUNDING_MS;
-      if (!hasPassed && lagMs <= GAP_WAIT_MS && nowMs - arrivedMs <= GAP_WAIT_MS) return false;
-    }
-    return true;
+    const isUneven = nowMs - track.unevenMs < UNEVEN_MS;
+    const isGap = ((next.stamp - track.end) | 0) > GAP_FRAMES * track.intervalMs + 1;
+    const waits = isGap && this.#mayBeFilled(key, next, isUneven, nowMs);
+    track.waits = waits && !isUneven;
+    return !waits && !this.#isAhead(key, next.stamp);
   }
 
-  #send(key: number, track: TrackState<Path>, { path, frame, hash, stamp }: Held<Path>, nowMs: number): void {
+  /** Whether another path may still give what lies before a frame. */
+  #mayBeFilled(key: number, next: Held<Path>, isUneven: boolean, nowMs: number): boolean {
+    const waitedMs = nowMs - next.arrivedMs;
+    for (const [path, state] of this.#paths) {
+      if (path === next.path) continue;
+      const at = state.last.get(key);
+      const hasPassed = at !== undefined && ((at - next.stamp) | 0) >= -ROUNDING_MS;
+      if (!hasPassed && waitedMs < gapWaitMs(state, isUneven, nowMs)) return true;
+    }
+    return false;
+  }
+
+  /** Whether another track waits for what is to be seen and heard with this: without it, it would be filled with silence. */
+  #isAhead(key: number, stamp: number): boolean {
+    for (const [other, { waits, end }] of this.#tracks)
+      if (other !== key && waits && end !== undefined && ((stamp - end) | 0) > AHEAD_OF_GAP_MS) return true;
+    return false;
+  }
+
+  #send(key: number, track: TrackState<Path>, held: Held<Path>, nowMs: number): void {
+    const { path, frame, hash, stamp, arrivedMs } = held;
     if (track.end !== undefined) {
       const step = (stamp - track.end) | 0;
+      if (this.#paths.size > 1 && step > GAP_FRAMES * track.intervalMs + 1) track.unevenMs = nowMs;
       if (step > 0 && step <= STEP_MS_MAX)
         track.intervalMs += track.intervalMs === 0 ? step : (step - track.intervalMs) / 8;
     }
+    track.waits = false;
     track.end = stamp;
     track.endHash = hash;
     track.sent.delete(stamp);
     if (hash === 0) track.sent.clear();
-    else track.sent.set(stamp, { hash, atMs: nowMs });
+    else track.sent.set(stamp, { hash, atMs: arrivedMs });
     if (track.sent.size > SENT_FRAMES_MAX) {
       for (const oldest of track.sent.keys()) {
         track.sent.delete(oldest);
@@ -287,9 +329,13 @@ export class PathMerge<Path extends MergePath> {
     const state = this.#paths.get(path);
     if (state !== undefined) {
       state.current.add(key);
-      state.lagMs = 0;
+      if (track.held.length === 0 && path.leads(frame)) [state.lagMs, state.owes] = [0, false];
     }
-    for (const [other, { current }] of this.#paths) if (other !== path) current.delete(key);
+    for (const [other, state] of this.#paths) {
+      if (other === path) continue;
+      state.current.delete(key);
+      if (path.leads(frame)) state.owes = true;
+    }
     this.#emit(stamp === frame.dts ? frame : { ...frame, dts: stamp }, nowMs, path);
     if (hash === 0 || !path.leads(frame)) return;
     this.#history.add(hash, stamp);
@@ -302,11 +348,19 @@ export class PathMerge<Path extends MergePath> {
   #track(key: number): TrackState<Path> {
     let track = this.#tracks.get(key);
     if (track === undefined) {
-      track = { end: undefined, endHash: 0, intervalMs: 0, held: [], sent: new Map() };
+      const unevenMs = Number.NEGATIVE_INFINITY;
+      track = { end: undefined, endHash: 0, intervalMs: 0, waits: false, unevenMs, held: [], sent: new Map() };
       this.#tracks.set(key, track);
     }
     return track;
   }
+}
+
+/** Whether the end of what was sent is at a frame, or after it. */
+function isSent<Path>({ end, endHash }: TrackState<Path>, { stamp, hash }: Held<Path>): boolean {
+  if (end === undefined) return false;
+  const ahead = (stamp - end) | 0;
+  return ahead <= 0 || (ahead <= ROUNDING_MS && hash === endHash);
 }
 
 function keyOf({ track }: RawFrame): number {

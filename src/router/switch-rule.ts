@@ -10,8 +10,9 @@
 import type { InterruptionReason } from "#link/stream-event.ts";
 import type { ReturnPolicy, SessionEnd } from "#media/publish.ts";
 import type { EncoderSession } from "./encoder-session.ts";
+import { LAG_MS_MAX } from "./path-lag.ts";
 
-/** How long a primary encoder must have delivered before it is preferred, milliseconds. */
+/** How long an encoder must have delivered before it counts as steady, milliseconds. */
 const STEADY_MS = 10_000;
 /** How long the picture is held while frames come, before they count as undecodable, milliseconds. */
 const UNDECODABLE_AFTER_MS = 1000;
@@ -41,8 +42,6 @@ export function isUndecodable(onAir: EncoderSession, heldMs: number, nowMs: numb
 const AHEAD_MS_MAX = 5000;
 /** How far it may fall behind an encoder that is a little slower than time goes by, milliseconds. */
 const BEHIND_MS_MAX = 3000;
-/** Longest delay between paths of one encode that is waited for, milliseconds. */
-const LAG_MS_MAX = 3000;
 
 /** What {@link restReason} looks at; times in milliseconds. */
 export interface RestFacts {
@@ -80,5 +79,10 @@ export function returns(
   policy: { readonly switchBack: ReturnPolicy; readonly nowMs: number },
 ): boolean {
   const isBack = session.role === "primary" && onAir.role === "backup";
-  return policy.switchBack === "prefer-primary" && isBack && session.steadyMs(policy.nowMs) >= STEADY_MS;
+  return policy.switchBack === "prefer-primary" && isBack && isSteady(session, policy.nowMs);
+}
+
+/** Whether it has delivered for so long that it is known for what it is: it is preferred as a primary, and carries another encode if it is not merged. */
+export function isSteady(session: EncoderSession, nowMs: number): boolean {
+  return session.steadyMs(nowMs) >= STEADY_MS;
 }
