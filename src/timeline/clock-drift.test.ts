@@ -22,9 +22,18 @@ describe("stream time goes back to where it belongs", () => {
     drift.placed(0, 0);
     expect(stepOf(drift, 0, 5_000)).toBe(0);
     expect(stepOf(drift, FRAME + 1, 6_000)).toBe(-1000);
-    expect(stepOf(drift, -FRAME - 1, 8_000)).toBe(1000);
     expect(stepOf(drift, FRAME + 1, 8_250, 250_000)).toBe(-250);
     expect(stepOf(drift, FRAME + 1, 18_250, 10_000_000)).toBe(-1000);
+  });
+
+  test("after an encoder only that has been late for ten minutes", () => {
+    const drift = new ClockDrift();
+    drift.placed(0, 0);
+    expect(stepOf(drift, -2_000_000, 6_000)).toBe(0);
+    expect(stepOf(drift, -2_000_000, 605_999)).toBe(0);
+    expect(stepOf(drift, -2_000_000, 606_000)).toBe(1000);
+    expect(stepOf(drift, -FRAME, 608_000)).toBe(0);
+    expect(stepOf(drift, -2_000_000, 610_000)).toBe(0);
   });
 
   test("from where a switch or a cut placed it", () => {

@@ -5,6 +5,8 @@ const USUAL_AHEAD_MICROS_MAX = 5_000_000;
  * broadcast's first session may say by how much.
  */
 const BURST_MICROS = 250_000;
+/** How long an encoder must be late without a break before stream time goes after it, milliseconds: a path that lags or an uplink that is full recovers. */
+const LATE_FOR_MS = 600_000;
 /** How long an encoder must deliver at one place before it is judged where that is, milliseconds. */
 const SETTLED_AFTER_MS = 5000;
 /** Correction per cut at most, microseconds: nobody hears it. */
@@ -17,7 +19,7 @@ const STEP_SHARE = 0.001;
  *
  *   as far from real time as when the broadcast was anchored … as far ahead as a burst brought it ─▶ there it belongs: nothing is done
  *   more than a frame further ahead (cuts that had to wait, keyframes that came late, a fast clock) ─▶ each cut takes up to 1 ms back
- *   more than a frame behind (an encoder that became late, a slow clock)                            ─▶ each cut adds up to 1 ms
+ *   more than a frame behind for ten minutes (an encoder that became late, a slow clock)            ─▶ each cut adds up to 1 ms
  *
  * A burst is what a session sends in its first seconds before its time, as a relay does: viewers have seen it, and it is not taken back.
  */
@@ -26,6 +28,8 @@ export class ClockDrift {
   #placedAheadMicros = 0;
   #sinceMs = 0;
   #isSettled = false;
+  /** Since when it has been behind, `undefined` while it is not. */
+  #behindSinceMs: number | undefined;
   /** What counts as a burst of the session that was placed last; `undefined` before the first one. */
   #burstMicros: number | undefined;
 
@@ -41,6 +45,7 @@ export class ClockDrift {
     this.#burstMicros = this.#burstMicros === undefined ? 0 : BURST_MICROS;
     this.#sinceMs = nowMs;
     this.#isSettled = false;
+    this.#behindSinceMs = undefined;
   }
 
   /**
@@ -62,7 +67,8 @@ export class ClockDrift {
       this.#usualAheadMicros = Math.min(USUAL_AHEAD_MICROS_MAX, Math.max(0, aheadMicros));
     this.#isSettled = true;
     const most = Math.round(Math.min(STEP_MICROS_MAX, segmentMicros * STEP_SHARE));
-    if (aheadMicros > this.#usualAheadMicros + frameMicros) return -most;
-    return aheadMicros < -frameMicros ? most : 0;
+    if (aheadMicros >= -frameMicros) this.#behindSinceMs = undefined;
+    else if (nowMs - (this.#behindSinceMs ??= nowMs) >= LATE_FOR_MS) return most;
+    return aheadMicros > this.#usualAheadMicros + frameMicros ? -most : 0;
   }
 }
