@@ -9,13 +9,16 @@ import { carry, type SentFrame, startOneEncode } from "./one-encode.ts";
 import { type PathRelay, startPathRelay } from "./path-relay.ts";
 import { MAIN_KEY, type Platform, startPlatform, untilOnAir } from "./platform.ts";
 import { healthOf, untilStates } from "./stream-health.ts";
+import { complaintsOf, watch, withoutStarvation } from "./watching.ts";
 
 /** Other faults each time; the same ones again with TEST_SEED. */
 const SEED = Number(process.env["TEST_SEED"] ?? Math.floor(Math.random() * 0xff_ff_ff_ff));
 /** One after the other, some two seconds each. */
-const FAULTS = Number(process.env["TEST_FAULTS"] ?? 24);
+const FAULTS = Number(process.env["TEST_FAULTS"] ?? 20);
 /** What all of them take at most, and what comes before and after, seconds. */
 const SECONDS_MAX = 60 + FAULTS * 4;
+/** For how long the strict player looks at it, seconds. */
+const PROBED_SECONDS = 15;
 /** The longest stall and lag, milliseconds. */
 const LATE_MS_MAX = 3000;
 
@@ -126,6 +129,7 @@ test(
     await using _one = one;
     await using _other = other;
     await untilOnAir(platform);
+    const probed = watch(`${platform.http}/live/main/index.m3u8`, { seconds: PROBED_SECONDS });
     const done: string[] = [];
     const startMs = performance.now();
     while (done.length < FAULTS) {
@@ -154,6 +158,7 @@ test(
     expectUndisturbed(video as Served, encode.sent.video);
     expectUndisturbed(audio as Served, encode.sent.audio);
     expect((await healthOf(platform))?.counters).toMatchObject({ switches: 0, dropped: 0 });
+    expect(withoutStarvation(complaintsOf(await probed, { timing: false }))).toEqual([]);
     expect(encode.output()).toBe("");
   },
   SECONDS_MAX * 1000,
