@@ -196,6 +196,33 @@ describe("two paths of one encode", () => {
     expect(late[0]?.lateMs).toBeWithin(1950, 2050);
   });
 
+  test("what waits for a gap to be filled has bounded weight: too much of it goes out without", () => {
+    let pictures = 0;
+    const merge = new PathMerge<Path>(({ track }) => {
+      if (track.kind === "video") pictures++;
+    });
+    const [first, second] = [
+      new Path({ next: 0, offset: 0, lagMs: 0 }),
+      new Path({ next: 0, offset: 5000, lagMs: 50 }),
+    ];
+    const large = new Uint8Array(4 * 1024 * 1024);
+    merge.begin(first);
+    let held = 0;
+    for (let nowMs = 0; nowMs < 10_500; nowMs += 5) {
+      for (const frame of first.due(nowMs)) {
+        if (frame.track.kind === "video" && frame.dts === 8000) continue;
+        const isLarge = frame.track.kind === "video" && frame.dts > 8000;
+        merge.take(first, isLarge ? { ...frame, payload: large } : frame, nowMs);
+      }
+      second.stalledUntilMs = nowMs < 8000 ? 0 : 20_000;
+      for (const frame of second.due(nowMs)) merge.take(second, frame, nowMs);
+      held = Math.max(held, merge.heldFrames);
+    }
+    // Eight of them, and the sound of that time.
+    expect(held).toBeWithin(9, 30);
+    expect(pictures).toBeGreaterThan(305);
+  });
+
   test("another encode is never merged, and one that becomes another is left", () => {
     const out: RawFrame[] = [];
     const merge = new PathMerge<Path>((frame) => out.push(frame));

@@ -27,8 +27,10 @@ const RETURN_MS = 10_000;
 const UNEVEN_MS = 10_000;
 /** How far a track goes ahead of one that waits for a gap to be filled, milliseconds. */
 const AHEAD_OF_GAP_MS = 100;
-/** Frames of a track that wait for a gap to be filled: 5 s of sound at 48 kHz. */
-const HELD_FRAMES_MAX = 240;
+/** Frames of a track that wait for a gap to be filled: 4 s at 120 a second. */
+const HELD_FRAMES_MAX = 480;
+/** What all that wait may weigh: 4 s at 64 Mbit/s, bytes. */
+const HELD_BYTES_MAX = 32 * 1024 * 1024;
 /** Frames sent that are remembered, so that a path can be seen to differ: some 4 s. */
 const SENT_FRAMES_MAX = 256;
 
@@ -77,6 +79,7 @@ export class PathMerge<Path extends MergePath> {
   readonly #tracks = new Map<number, TrackState<Path>>();
   readonly #history = new RememberedFrames();
   #hasMerged = false;
+  #heldBytes = 0;
   /** When a path was lost last, milliseconds. */
   #lostMs = Number.NEGATIVE_INFINITY;
 
@@ -133,6 +136,7 @@ export class PathMerge<Path extends MergePath> {
     this.#tracks.clear();
     this.#history.clear();
     this.#hasMerged = false;
+    this.#heldBytes = 0;
     this.#lostMs = Number.NEGATIVE_INFINITY;
   }
 
@@ -262,12 +266,14 @@ export class PathMerge<Path extends MergePath> {
       if (distance >= 0) break;
     }
     list.splice(at, 0, held);
+    this.#heldBytes += held.frame.payload.byteLength;
   }
 
   #release(key: number, track: TrackState<Path>, nowMs: number): void {
     for (let next = track.held[0]; next !== undefined; next = track.held[0]) {
       if (!isSent(track, next) && !this.#isDue(key, track, next, nowMs)) return;
       track.held.shift();
+      this.#heldBytes -= next.frame.payload.byteLength;
       if (!isSent(track, next)) this.#send(key, track, next, nowMs);
     }
     track.waits = false;
@@ -275,11 +281,15 @@ export class PathMerge<Path extends MergePath> {
 
   /** Nothing is waited for any longer. */
   #flush(key: number, track: TrackState<Path>, nowMs: number): void {
-    for (const next of track.held.splice(0)) if (!isSent(track, next)) this.#send(key, track, next, nowMs);
+    for (const next of track.held.splice(0)) {
+      this.#heldBytes -= next.frame.payload.byteLength;
+      if (!isSent(track, next)) this.#send(key, track, next, nowMs);
+    }
   }
 
   #isDue(key: number, track: TrackState<Path>, next: Held<Path>, nowMs: number): boolean {
-    if (track.end === undefined || track.intervalMs === 0 || track.held.length > HELD_FRAMES_MAX) return true;
+    if (track.end === undefined || track.intervalMs === 0) return true;
+    if (track.held.length > HELD_FRAMES_MAX || this.#heldBytes > HELD_BYTES_MAX) return true;
     const isUneven = nowMs - track.unevenMs < UNEVEN_MS;
     const isGap = ((next.stamp - track.end) | 0) > GAP_FRAMES * track.intervalMs + 1;
     const waits = isGap && this.#mayBeFilled(key, next, isUneven, nowMs);

@@ -4,7 +4,7 @@
  *   raw frame ─unwrap─▶ start rule (until the first keyframe) ─anchor─▶ session clock ─▶ timeline writer ─▶ link records
  *
  * A broadcast outlives its sessions: when the encoder falls silent, its last keyframe is repeated and sound becomes silence at real-time pace, so
- * that playlists never stop; the next session's first keyframe takes over where that ends.
+ * that playlists never stop; the next session's first keyframe takes over where that ends, or hardly earlier.
  *
  * Time is passed in with each call: `nowMs` is monotonic; the wall clock is read only where a timeline begins.
  */

@@ -12,7 +12,7 @@ import { startPlayerPages } from "./player-pages.ts";
 
 /** There and back, milliseconds: next door, across a country, across an ocean, around the world. */
 const ROUND_TRIPS_MS = [0, 30, 80, 200];
-const SECONDS = 16;
+const SECONDS = 12;
 /** A pause of this length is no want of processors, milliseconds: the player has stopped loading. */
 const STUCK_MS = 1500;
 

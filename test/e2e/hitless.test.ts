@@ -14,7 +14,7 @@ import { complaintsOf, watch, withoutStarvation } from "./watching.ts";
 /** Other faults each time; the same ones again with TEST_SEED. */
 const SEED = Number(process.env["TEST_SEED"] ?? Math.floor(Math.random() * 0xff_ff_ff_ff));
 /** One after the other, some two seconds each. */
-const FAULTS = Number(process.env["TEST_FAULTS"] ?? 20);
+const FAULTS = Number(process.env["TEST_FAULTS"] ?? 16);
 /** What all of them take at most, and what comes before and after, seconds. */
 const SECONDS_MAX = 60 + FAULTS * 4;
 /** For how long the strict player looks at it, seconds. */

@@ -6,7 +6,7 @@ import { untilPlayed } from "./hls-viewer.ts";
 import { MAIN_KEY, startEncoder, startPlatform, untilOnAir } from "./platform.ts";
 
 /** Each in the middle of some segment, as it happens. */
-const CHANGES = 8;
+const CHANGES = 6;
 
 const stallsOf = (page: Page): Promise<number> =>
   page.evaluate(() => (window as unknown as { grandstand: { stalls: number } }).grandstand.stalls);
