@@ -102,46 +102,21 @@ describe("players in Chromium", () => {
     }, 45_000);
   }
 
-  /** Where the first video element of the page plays and how far it has data, seconds; segments begin at even ones. */
-  const reachOf = (page: Page): Promise<{ readonly at: number; readonly end: number }> =>
-    page.evaluate(() => {
-      const video = document.querySelector("video");
-      const ranges = video?.buffered;
-      return { at: video?.currentTime ?? 0, end: ranges?.length ? ranges.end(ranges.length - 1) : 0 };
-    });
-
-  /**
-   * Waits until hls.js can change without a pause: it takes parts that it loaded before a change for loaded ever after, and where it has all of a
-   * segment, it loads none of the new sound before the next segment is whole. So: past the segment of `lastEnd`, with data to the middle of one, or
-   * with so much data that it loads whole segments.
-   */
-  const untilChangeable = (page: Page, lastEnd: number): Promise<number> =>
-    eventually(20_000, "a moment to change", async () => {
-      const { at, end } = await reachOf(page);
-      const isMidway = (end % 2 > 0.9 && end % 2 < 1.6) || end - at > 3;
-      return isMidway && Math.floor(at / 2) > Math.floor(lastEnd / 2) ? end : undefined;
-    });
-
-  test("hls.js has a level for each picture, and changes the sound with it without a stall", async () => {
+  // By itself it may stand still for seconds after a change; our player does not, see `quality-changes.test.ts`.
+  test("hls.js has a level for each picture, and changes the sound with it", async () => {
     const page = await open("/hls.html", "index.m3u8");
     const heights = (await page.evaluate("window.player.levels.map((level) => level.height)")) as number[];
     expect(heights).toEqual([240, 360, 480]);
-    const pressure = measureCpuPressure();
-    const before = (await page.evaluate("window.stalls")) as number;
-    let end = 0;
     for (const [height, sound] of [
       [240, "audio-64k"],
       [480, "audio"],
       [360, "audio-64k"],
       [480, "audio"],
     ] as const) {
-      end = await untilChangeable(page, end);
       await page.evaluate(`window.player.nextLevel = ${heights.indexOf(height)}`);
       await untilPlaying(page, height, sound);
     }
     expect(await severeProblems(page)).toEqual([]);
-    // Encoder, server and browser share two processors here: what a starved browser shows says nothing.
-    if (pressure() < PRESSURE_MAX) expect((await page.evaluate("window.stalls")) as number).toBe(before);
     await page.close();
   }, 90_000);
 
