@@ -11,20 +11,10 @@ import {
   type Fault,
   idOf,
   randomFrom,
+  RATES,
   VIDEO,
   videoConfig,
 } from "./test-encoder.ts";
-
-const RATES = [
-  { num: 24000, den: 1001 },
-  { num: 24, den: 1 },
-  { num: 25, den: 1 },
-  { num: 30000, den: 1001 },
-  { num: 30, den: 1 },
-  { num: 50, den: 1 },
-  { num: 60000, den: 1001 },
-  { num: 60, den: 1 },
-] as const;
 
 function pick<T>(random: () => number, from: readonly T[]): T {
   const value = from[Math.floor(random() * from.length)];

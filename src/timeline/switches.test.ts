@@ -7,6 +7,7 @@ import {
   type EncoderOptions,
   idOf,
   randomFrom,
+  RATES,
   type SimulatedFrame,
   VIDEO,
   videoConfig,
@@ -15,17 +16,6 @@ import {
 /*
  * Two encoders that take turns: stream time stays where it is against real time, sound stays with its picture, and no picture is lost.
  */
-
-const RATES = [
-  { num: 24000, den: 1001 },
-  { num: 24, den: 1 },
-  { num: 25, den: 1 },
-  { num: 30000, den: 1001 },
-  { num: 30, den: 1 },
-  { num: 50, den: 1 },
-  { num: 60000, den: 1001 },
-  { num: 60, den: 1 },
-] as const;
 
 /** How far sound and picture may be apart, milliseconds. */
 const LIPS_MS_MAX = 50;

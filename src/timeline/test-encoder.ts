@@ -6,6 +6,18 @@ import type { Rational } from "#time/ticks.ts";
  * Encoders for tests of the gate: frames with stamps as RTMP carries them, arriving when a network would deliver them. Tests only.
  */
 
+/** Pictures a second that encoders send. */
+export const RATES = [
+  { num: 24000, den: 1001 },
+  { num: 24, den: 1 },
+  { num: 25, den: 1 },
+  { num: 30000, den: 1001 },
+  { num: 30, den: 1 },
+  { num: 50, den: 1 },
+  { num: 60000, den: 1001 },
+  { num: 60, den: 1 },
+] as const;
+
 /** Whole numbers from a seed (mulberry32): the same ones on every machine. */
 export function randomFrom(seed: number): () => number {
   let state = seed | 0;
