@@ -63,6 +63,7 @@ class WakeUp {
   readonly #subscription: LinkSubscription;
   readonly #clock: Clock;
   #ready: Promise<boolean> | undefined;
+  #sleep: { readonly dueMs: number; readonly isOver: Promise<void> } | undefined;
 
   constructor(subscription: LinkSubscription, clock: Clock) {
     this.#subscription = subscription;
@@ -72,9 +73,18 @@ class WakeUp {
   /** Resolves when there are records or it is `dueMs`; `false` when the subscription is over. */
   async next(dueMs: number | undefined): Promise<boolean> {
     this.#ready ??= this.#subscription.ready();
-    const isDue = dueMs === undefined ? undefined : this.#clock.sleep(Math.max(0, dueMs - this.#clock.nowMs()));
-    const isReady = await (isDue === undefined ? this.#ready : Promise.race([this.#ready, isDue]));
-    if (isReady !== undefined) this.#ready = undefined;
+    const isReady = await (dueMs === undefined ? this.#ready : Promise.race([this.#ready, this.#until(dueMs)]));
+    if (isReady === undefined) this.#sleep = undefined;
+    else this.#ready = undefined;
     return isReady ?? true;
+  }
+
+  /** One timer for each time, however often records come before it. */
+  #until(dueMs: number): Promise<void> {
+    if (this.#sleep?.dueMs !== dueMs) {
+      const leftMs = Math.max(0, dueMs - this.#clock.nowMs());
+      this.#sleep = { dueMs, isOver: this.#clock.sleep(leftMs) };
+    }
+    return this.#sleep.isOver;
   }
 }
