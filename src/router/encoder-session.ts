@@ -109,18 +109,18 @@ export class EncoderSession {
   }
 
   /** Whether its frames come later and later, or in a burst after that. */
-  get isLate(): boolean {
-    return this.#pace.isLate;
+  isLate(nowMs: number): boolean {
+    return this.#pace.isLate(this.#awaitedMs(nowMs));
   }
 
-  /** How much later than usual its last picture came, milliseconds. */
-  get lateMs(): number {
-    return this.#pace.lateMs;
+  /** How much later than usual its next picture comes at the earliest, milliseconds. */
+  lateMs(nowMs: number): number {
+    return this.#pace.lateMs(this.#awaitedMs(nowMs));
   }
 
   /** Whether another encoder should be on air, if there is one. */
   isFailing(nowMs: number): boolean {
-    return this.isSilent(nowMs) || this.#pace.isLate;
+    return this.isSilent(nowMs) || this.isLate(nowMs);
   }
 
   /** Whether it could be on air: frames come in time, and a keyframe was among them. */
@@ -137,6 +137,10 @@ export class EncoderSession {
   steadyMs(nowMs: number): number {
     if (this.#steadySinceMs === undefined || this.isSilent(nowMs)) return 0;
     return nowMs - this.#steadySinceMs;
+  }
+
+  #awaitedMs(nowMs: number): number {
+    return Math.max(0, this.silentMs(nowMs) - this.#frameMs);
   }
 
   get #patienceMs(): number {

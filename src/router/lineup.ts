@@ -183,8 +183,9 @@ export class Lineup {
     const why = restReason({
       afterMs: this.#settings.slateAfterMs,
       silentMs: Math.min(onAir.silentMs(nowMs), nowMs - this.#fedMs),
-      isLate: this.#isLate(onAir),
+      isLate: this.#isLate(onAir, nowMs),
       lagMs: this.#merge.lagMs(nowMs),
+      lateMs: onAir.lateMs(nowMs),
       bridgedMs: this.#bridgedMs,
       heldMs: air.heldMs(nowMs),
       behindMs: -air.aheadMs(nowMs),
@@ -244,7 +245,7 @@ export class Lineup {
 
   /** Whether another encoder should be on air. Where several carry the same, what is late from one came from another, or will have been as late. */
   #fails(onAir: EncoderSession, nowMs: number): boolean {
-    return onAir.isSilent(nowMs) || this.#isLate(onAir);
+    return onAir.isSilent(nowMs) || this.#isLate(onAir, nowMs);
   }
 
   /** Whether what comes next may only be under way still: a path of those that are merged lags. */
@@ -258,8 +259,8 @@ export class Lineup {
     return this.#merge.hasMerged ? LAG_MS_MAX : 0;
   }
 
-  #isLate(onAir: EncoderSession): boolean {
-    return onAir.isLate && this.#merge.pathCount < 2 && onAir.lateMs > this.#bridgedMs + LATE_MS;
+  #isLate(onAir: EncoderSession, nowMs: number): boolean {
+    return onAir.isLate(nowMs) && this.#merge.pathCount < 2 && onAir.lateMs(nowMs) > this.#bridgedMs + LATE_MS;
   }
 
   /** Of the sessions that carry the same, one that delivers is called the one on air. Answers whether there is one. */

@@ -9,7 +9,7 @@ const BURST_WINDOW_MS = 1000;
 /** By how much the delay must fall within it, milliseconds. */
 const BURST_MS = 500;
 /** How much later than usual frames must come for an encoder to count as late, milliseconds. */
-const LATE_MS = 1000;
+const LATE_MS = 900;
 /** An encoder that catches up is no longer late below this, milliseconds. */
 const CAUGHT_UP_MS = 300;
 /** How far a step of the encoder's stamps may be from what went by meanwhile: more, and its clock jumped, milliseconds. */
@@ -25,8 +25,8 @@ interface Sample {
  * Whether an encoder delivers as fast as time goes by. One whose uplink is too thin sends on, slower than it encodes: its connection lives and never
  * falls silent, yet its pictures come later and later.
  *
- *   on time ─a second later than usual, by a delay that still changes─▶ late
- *   late    ─caught up, or at the same delay for two seconds         ─▶ on time
+ *   on time ─the next frame comes 0.9 s later than usual, or would if it came now─▶ late
+ *   late    ─caught up, or at the same delay for two seconds                      ─▶ on time
  */
 export class Pace {
   #samples: Sample[] = [];
@@ -46,14 +46,17 @@ export class Pace {
     return this.#isBurst && !this.#isProven;
   }
 
-  /** Frames come so late, and ever later or in a burst, that another picture should be on air. */
-  get isLate(): boolean {
-    return this.#isLate;
+  /**
+   * How much later than usual the next frame comes at the earliest, milliseconds. `awaitedMs`: for how long it has been due by what the encoder sends,
+   * 0 while it is not.
+   */
+  lateMs(awaitedMs: number): number {
+    return this.#lateMs + awaitedMs;
   }
 
-  /** How much later than usual the last frame came, milliseconds. */
-  get lateMs(): number {
-    return this.#lateMs;
+  /** Whether frames come so late, and ever later or in a burst, that another picture should be on air. */
+  isLate(awaitedMs: number): boolean {
+    return this.#isLate || this.lateMs(awaitedMs) > LATE_MS;
   }
 
   /** A frame of the tracks that decide came; `stamp` is its decode time as sent, milliseconds of 32 bits. */

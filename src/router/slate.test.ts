@@ -151,6 +151,31 @@ describe("an encoder whose connection stays", () => {
     await stage.router.close();
   });
 
+  test("is followed by the slate a second after its pictures were due, late ones and missing ones together", async () => {
+    const { stage, encoder, watcher, events } = await onAir();
+    await stage.run(2, encoder);
+    const thinMs = stage.clock.nowMs();
+    encoder.pace = 0.2;
+    await stage.run(0.75, encoder);
+    await stage.run(0.7);
+    expect(events.at(-1)).toMatchObject({ type: "stream.slate" });
+    expect((watcher.seen[1]?.atMs ?? 0) - thinMs).toBeWithin(1100, 1300);
+    await stage.router.close();
+  });
+
+  test("is followed by the slate as soon where a return has brought stream time ahead", async () => {
+    const { stage, encoder, watcher } = await onAir();
+    await stage.run(3);
+    await stage.run(4, encoder);
+    expect(watcher.marks).toEqual([1, SLATE_MARK, 1]);
+    const thinMs = stage.clock.nowMs();
+    encoder.pace = 0.2;
+    await stage.run(3, encoder);
+    expect(watcher.marks).toEqual([1, SLATE_MARK, 1, SLATE_MARK]);
+    expect((watcher.seen[3]?.atMs ?? 0) - thinMs).toBeWithin(1100, 1300);
+    await stage.router.close();
+  });
+
   test("is followed by the slate when nothing of it can be decoded", async () => {
     const { stage, encoder, watcher, events } = await onAir();
     // After a pause a picture can only begin with a keyframe.

@@ -43,6 +43,9 @@ const AHEAD_MS_MAX = 5000;
 /** How far it may fall behind an encoder that is a little slower than time goes by, milliseconds. */
 const BEHIND_MS_MAX = 3000;
 
+/** Share of what players bear that pictures may come late: those that come ever later have been failing for longer than they are late. */
+const LATE_SHARE = 0.9;
+
 /** What {@link restReason} looks at; times in milliseconds. */
 export interface RestFacts {
   /** What viewers' players bear. */
@@ -51,6 +54,8 @@ export interface RestFacts {
   readonly silentMs: number;
   /** Whether pictures come later and later. */
   readonly isLate: boolean;
+  /** How much later than usual the next picture comes at the earliest. */
+  readonly lateMs: number;
   /** How much later than another path the next picture may come. */
   readonly lagMs: number;
   /** How much later it came at most since the session is on air. */
@@ -63,12 +68,13 @@ export interface RestFacts {
 
 /** Why the session on air, which is the best there is, must not stay there; `undefined` while it may. */
 export function restReason(facts: RestFacts): Exclude<InterruptionReason, SessionEnd> | undefined {
-  const { afterMs, silentMs, isLate, lagMs, bridgedMs, heldMs, behindMs } = facts;
+  const { afterMs, silentMs, isLate, lateMs, lagMs, bridgedMs, heldMs, behindMs } = facts;
   if (behindMs < -AHEAD_MS_MAX) return "early";
   // What was sent ahead of its time is still to be seen.
   if (behindMs <= 0) return undefined;
   if (silentMs >= afterMs + Math.min(LAG_MS_MAX, lagMs)) return "silent";
-  if (behindMs >= (isLate ? afterMs : BEHIND_MS_MAX) + bridgedMs) return "late";
+  const isTooLate = isLate && lateMs >= LATE_SHARE * afterMs + bridgedMs;
+  if (isTooLate || behindMs >= BEHIND_MS_MAX + bridgedMs) return "late";
   return heldMs >= afterMs ? "undecodable" : undefined;
 }
 

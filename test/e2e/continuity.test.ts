@@ -19,8 +19,6 @@ import { complaintsOf, watch, withoutStarvation } from "./watching.ts";
 const SLATE_MS_MAX = 1500;
 /** Longest pause of a player that is none to speak of, milliseconds. */
 const PAUSE_MS_MAX = 300;
-/** The same behind a thin uplink, whose pictures fall behind the sooner or later, as the next large one comes: the slate may come too late for some players. */
-const THIN_PAUSE_MS_MAX = 1000;
 
 let browser: Browser;
 let pages: PlayerPages;
@@ -36,11 +34,11 @@ afterAll(async () => {
 }, 30_000);
 
 /** Whether the machine left the platform and the browser enough time, to be asked at the end. */
-async function expectSmooth(page: Page, pressure: number, pauseMsMax = PAUSE_MS_MAX): Promise<void> {
+async function expectSmooth(page: Page, pressure: number): Promise<void> {
   const { pauses, problems } = await smoothnessOf(page);
   console.log(`pauses of ${pauses.join(", ") || "none"} ms, pressure ${pressure.toFixed(2)}`);
   expect(problems.filter((problem) => problem.includes("fatal"))).toEqual([]);
-  if (pressure < PRESSURE_MAX) expect(pauses.filter((ms) => ms > pauseMsMax)).toEqual([]);
+  if (pressure < PRESSURE_MAX) expect(pauses.filter((ms) => ms > PAUSE_MS_MAX)).toEqual([]);
 }
 
 const isSlate = async (platform: Platform): Promise<true | undefined> =>
@@ -88,7 +86,6 @@ test("an encoder is killed and comes back after five seconds: slate, picture, an
 interface UplinkFault {
   readonly name: string;
   readonly seconds: number;
-  readonly pauseMsMax: number;
   happen(host: FarHost): void;
 }
 
@@ -96,18 +93,16 @@ const FAULTS: readonly UplinkFault[] = [
   {
     name: "is cut for twenty seconds without a word",
     seconds: 20,
-    pauseMsMax: PAUSE_MS_MAX,
     happen: (host) => host.cut(),
   },
   {
     name: "takes a fifth of what it should for fifteen seconds",
     seconds: 15,
-    pauseMsMax: THIN_PAUSE_MS_MAX,
     happen: (host) => host.thin(FAR_KILOBITS / 5),
   },
 ];
 
-for (const { name, seconds, pauseMsMax, happen } of FAULTS) {
+for (const { name, seconds, happen } of FAULTS) {
   test(`an uplink ${name}: slate, picture, and nobody's player stands still`, async () => {
     using host = startFarHost();
     await using platform = await startPlatform({ flags: ["--host", "0.0.0.0"] });
@@ -137,8 +132,9 @@ for (const { name, seconds, pauseMsMax, happen } of FAULTS) {
     console.log(
       `slate after ${Math.round(slateMs)} ms; frames ${Math.round(heardMs - mendedMs)} ms after the fault, picture ${Math.round(backMs - heardMs)} ms later`,
     );
-    await expectSmooth(page, pressure(), pauseMsMax);
+    await expectSmooth(page, pressure());
     expect(withoutStarvation(complaintsOf(await watched, { timing: false }))).toEqual([]);
+    if (pressure() < PRESSURE_MAX) expect(slateMs).toBeLessThan(SLATE_MS_MAX);
     await page.close();
   }, 150_000);
 }
