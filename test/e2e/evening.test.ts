@@ -19,7 +19,7 @@ const STREAMS = 20;
 const NAMES: readonly string[] = Array.from({ length: STREAMS }, (_, i) => `stage-${i + 1}`);
 const keyOf = (name: string): string => `key-of-${name}`;
 /** From one fault to the next, milliseconds. */
-const FAULT_EVERY_MS = 2500;
+const FAULT_EVERY_MS = 2000;
 /** How long a silent encoder is stopped, milliseconds. */
 const STALL_MS = 3000;
 /** How much later a part may come than the stream's usual delay, milliseconds. */

@@ -4,6 +4,7 @@ import { type Browser, playbackOf, startBrowser } from "./browser.ts";
 import { verdictsOf } from "./conformance.ts";
 import { measureCpuPressure, PRESSURE_MAX } from "./cpu-pressure.ts";
 import { eventually, within } from "./deadline.ts";
+import { factsOf } from "./page-player.ts";
 import { MAIN_KEY, type Platform, startEncoder, startPlatform, startTool, type Tool, untilOnAir } from "./platform.ts";
 import { transcoderPids } from "./transcoder-pids.ts";
 
@@ -137,17 +138,6 @@ describe("a viewer with a slow connection", () => {
     if (pressure() < PRESSURE_MAX) expect((await factsOf(page)).stalls).toBe(before.stalls);
   }, 70_000);
 });
-
-interface Facts {
-  readonly state: string;
-  readonly stalls: number;
-}
-
-const factsOf = (page: Page): Promise<Facts> =>
-  page.evaluate(() => {
-    const { state, stalls } = (window as unknown as { grandstand: Facts }).grandstand;
-    return { state, stalls };
-  });
 
 describe("a worker that is killed", () => {
   test("takes nothing from the source; the one after it goes on in the middle of the segment, and viewers play on", async () => {

@@ -1,15 +1,12 @@
 import { expect, test } from "bun:test";
-import type { Page } from "playwright-core";
 import { playbackOf, startBrowser } from "./browser.ts";
 import { eventually } from "./deadline.ts";
 import { untilPlayed } from "./hls-viewer.ts";
+import { factsOf } from "./page-player.ts";
 import { MAIN_KEY, startEncoder, startPlatform, untilOnAir } from "./platform.ts";
 
 /** Each in the middle of some segment, as it happens. */
 const CHANGES = 6;
-
-const stallsOf = (page: Page): Promise<number> =>
-  page.evaluate(() => (window as unknown as { grandstand: { stalls: number } }).grandstand.stalls);
 
 test("a viewer who changes the quality time and again never waits for the picture", async () => {
   await using platform = await startPlatform({ flags: ["--transcode-ladder", "240"] });
@@ -20,7 +17,7 @@ test("a viewer who changes the quality time and again never waits for the pictur
   await page.goto(`${platform.http}/watch/main`);
   await eventually(20_000, "a picture", async () => ((await playbackOf(page))?.frames ?? 0) > 10 || undefined);
   await untilPlayed(page, 2);
-  const before = await stallsOf(page);
+  const before = (await factsOf(page)).stalls;
   const button = page.getByRole("button", { name: /^Quality/ });
   for (let i = 0; i < CHANGES; i++) {
     const height = i % 2 === 0 ? 240 : 270;
@@ -30,6 +27,6 @@ test("a viewer who changes the quality time and again never waits for the pictur
     await eventually(10_000, `${height} lines`, async () => (await playbackOf(page))?.height === height || undefined);
     await untilPlayed(page, 1.3);
   }
-  expect(await stallsOf(page)).toBe(before);
+  expect((await factsOf(page)).stalls).toBe(before);
   await page.close();
 }, 90_000);

@@ -3,6 +3,7 @@ import type { Page } from "playwright-core";
 import { type Browser, startBrowser, VIEWPORTS } from "./browser.ts";
 import { eventually } from "./deadline.ts";
 import { type Findings, listenForComplaints } from "./page-audit.ts";
+import { factsOf, untilState } from "./page-player.ts";
 import { MAIN_KEY, type Platform, startPlatform, startTool, type Tool, untilOnAir } from "./platform.ts";
 
 /** The test picture turns through all colours at this pace, so that a colour tells the time. */
@@ -14,11 +15,6 @@ interface Storyboard {
   readonly timelineId: string;
   readonly originMs: number;
   readonly stills: readonly { timeMs: number; width: number; height: number; url: string }[];
-}
-
-interface Facts {
-  readonly state: string;
-  readonly dateMs: number | undefined;
 }
 
 let platform: Platform;
@@ -54,18 +50,6 @@ afterAll(async () => {
 const live = (name: string): Promise<Response> => fetch(`${platform.http}/live/main/${name}`);
 
 const storyboard = async (): Promise<Storyboard> => (await (await live("storyboard.json")).json()) as Storyboard;
-
-const factsOf = (): Promise<Facts> =>
-  page.evaluate(() => {
-    const { state, dateMs } = (window as unknown as { grandstand: Facts }).grandstand;
-    return { state, dateMs };
-  });
-
-const untilState = (state: string): Promise<Facts> =>
-  eventually(20_000, `the state ${state}`, async () => {
-    const facts = await factsOf();
-    return facts.state === state ? facts : undefined;
-  });
 
 /** Angle of a colour among the colour differences of Rec. ITU-R BT.709, degrees: what the encoder's filter turns. */
 function hue([red = 0, green = 0, blue = 0]: readonly number[]): number {
@@ -160,7 +144,7 @@ async function clickAt(at: number): Promise<{ atMs: number; stillMs: number; sti
 async function expectMoment({ atMs, stillMs, stillHue }: Awaited<ReturnType<typeof clickAt>>): Promise<void> {
   const off = await eventually(5000, "the picture of that moment", async () => {
     const hue = await hueOf("video");
-    const { dateMs = 0 } = await factsOf();
+    const { dateMs = 0 } = await factsOf(page);
     if (hue === undefined || Math.abs(dateMs - atMs) > 2000) return undefined;
     return turn(((dateMs - stillMs) * DEGREES_PER_SECOND) / 1000, turn(stillHue, hue));
   });
@@ -169,16 +153,16 @@ async function expectMoment({ atMs, stillMs, stillHue }: Awaited<ReturnType<type
 
 test("a mouse over the bar sees the moment it points at, and a click goes there", async () => {
   await page.goto(`${platform.http}/watch/main`);
-  await untilState("live");
+  await untilState(page, "live");
   await eventually(20_000, "something to go back to", async () => ((await barSeconds()) > 12 ? true : undefined));
   const moment = await clickAt(0.5);
   await page.keyboard.press("k");
-  await untilState("paused");
+  await untilState(page, "paused");
   await expectMoment(moment);
   expect(await page.locator(".live-button").innerText()).toContain("Go live");
   // Paused, it goes there as well.
   await expectMoment(await clickAt(0.2));
-  expect((await factsOf()).state).toBe("paused");
+  expect((await factsOf(page)).state).toBe("paused");
   expect(complaints).toEqual([]);
 }, 60_000);
 
@@ -209,13 +193,13 @@ test("the bar is a slider for keys, and says how far behind live it is", async (
   await page.mouse.move(700, 300);
   await slider.focus();
   await page.keyboard.press("End");
-  await untilState("live");
+  await untilState(page, "live");
   await eventually(5000, "the word for live", async () =>
     (await slider.getAttribute("aria-valuetext")) === "Live" ? true : undefined,
   );
   await page.keyboard.press("ArrowLeft");
   await page.keyboard.press("ArrowLeft");
-  await untilState("behind");
+  await untilState(page, "behind");
   expect(await slider.getAttribute("aria-valuetext")).toMatch(/^(9|10|11|12) seconds behind live$/);
   await page.keyboard.press("ArrowRight");
   await eventually(5000, "five seconds less", async () =>
@@ -227,7 +211,7 @@ test("the bar is a slider for keys, and says how far behind live it is", async (
     return behind > (await barSeconds()) - 3 ? true : undefined;
   });
   await page.keyboard.press("l");
-  await untilState("live");
+  await untilState(page, "live");
   expect(complaints).toEqual([]);
 }, 45_000);
 
@@ -273,7 +257,7 @@ test("a finger that moves along the bar sees the moments, and goes where it is l
 test("without pictures the bar still shows the time", async () => {
   await page.route("**/storyboard.json", (route) => route.fulfill({ status: 404 }));
   await page.goto(`${platform.http}/embed/main`);
-  await untilState("live");
+  await untilState(page, "live");
   await point(0.4);
   expect(await page.locator(".seek-time").innerText()).toMatch(/^−\d/);
   expect(await page.locator(".seek-still").count()).toBe(0);

@@ -4,29 +4,10 @@ import { startPublisher } from "#publish/index.ts";
 import { type Browser, playbackOf, startBrowser } from "./browser.ts";
 import { eventually } from "./deadline.ts";
 import { type Findings, listenForComplaints } from "./page-audit.ts";
+import { factsOf, untilState } from "./page-player.ts";
 import { MAIN_KEY, type Platform, startEncoder, startPlatform, type Tool, untilOnAir } from "./platform.ts";
 
 const OTHER_KEY = "other-key-0123456789abcdefghijkl";
-
-/** What the page's player says of itself. */
-interface Facts {
-  readonly state: string;
-  readonly latencyMs: number | undefined;
-  readonly stalls: number;
-  readonly quality: string | undefined;
-}
-
-const factsOf = (page: Page): Promise<Facts> =>
-  page.evaluate(() => {
-    const { state, latencyMs, stalls, quality } = (window as unknown as { grandstand: Facts }).grandstand;
-    return { state, latencyMs, stalls, quality };
-  });
-
-const untilState = (page: Page, state: string, ms = 20_000): Promise<Facts> =>
-  eventually(ms, `the state ${state}`, async () => {
-    const facts = await factsOf(page);
-    return facts.state === state ? facts : undefined;
-  });
 
 const wordsOf = (page: Page): Promise<string> => page.locator("#player").innerText();
 
