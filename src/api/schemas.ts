@@ -200,7 +200,9 @@ const adminStream = z
     health: health.nullable(),
     lastAirtime: airtime
       .exactOptional()
-      .describe("of the last broadcast; absent while one is on air, in lists, and where none is known"),
+      .describe(
+        "of the last broadcast, also of a server that was restarted since; absent while one is on air, in lists, and where none is known",
+      ),
     pull: pull.exactOptional().describe("absent where the stream is not pulled"),
   })
   .openapi("Stream");
