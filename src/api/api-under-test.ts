@@ -7,6 +7,7 @@ import { openPulls, openTargets } from "#control/index.ts";
 import type { PullSources } from "#control/pull-sources.ts";
 import { RecordingObserver } from "#observe/event.ts";
 import { Metrics } from "#observe/metrics.ts";
+import { formatAirRecord, parseAirRecord } from "#router/air-log-record.ts";
 import { type Router, startRouter } from "#router/index.ts";
 import { openSecretFiles } from "#store/files/secret-files.ts";
 import { openSqliteStore } from "#store/sqlite/sqlite-store.ts";
@@ -62,7 +63,7 @@ async function openPlatform(folder: string, around: { clock: SimulatedClock; obs
   const metrics = new Metrics();
   const store = openSqliteStore(join(folder, "grandstand.db"));
   const secrets = openSecretFiles(folder);
-  const { checkpoints } = store;
+  const { airtimes, checkpoints } = store;
   const router = await startRouter({
     ...around,
     metrics,
@@ -74,13 +75,26 @@ async function openPlatform(folder: string, around: { clock: SimulatedClock; obs
       save: (stream, checkpoint) => checkpoints.save(stream, formatCheckpoint(checkpoint)),
       remove: (stream) => checkpoints.remove(stream),
     },
+    airtimes: {
+      list: () => airtimes.list().flatMap(({ stream, body }) => parseAirRecord(stream, body) ?? []),
+      save: (record) => {
+        airtimes.save(record.stream, formatAirRecord(record));
+        return true;
+      },
+      remove: (stream) => airtimes.remove(stream),
+    },
     slates: { make: () => Promise.reject(new Error("no test of the API needs a slate")) },
   });
   const catalogue = new Catalogue({
     ...around,
     store,
     secrets,
-    checkpoints,
+    checkpoints: {
+      remove: (stream) => {
+        router.forget(stream);
+        checkpoints.remove(stream);
+      },
+    },
     expeller: router,
     defaults: {
       latency: "lowest",

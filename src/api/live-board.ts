@@ -12,11 +12,11 @@ export interface LiveBoardOptions {
 /** A time line that begins later than its broadcast by more than this is that of a node which was started again, milliseconds. */
 const BEGUN_HERE_MS = 5000;
 
-/** Whether a broadcast began with its slate and has had nothing else. */
+/** Whether a broadcast began with its slate and has had no encoder. */
 function startsSoon({ state, sinceMs, airtime }: NonNullable<ReturnType<LiveStatus["status"]>>): boolean {
   const { stretches, forgotten } = airtime;
   const isWhole = forgotten === 0 && (stretches[0]?.fromMs ?? sinceMs) - sinceMs < BEGUN_HERE_MS;
-  return state === "slate" && isWhole && stretches.every(({ source }) => source.kind === "slate");
+  return state === "slate" && isWhole && stretches.every(({ source }) => source.kind !== "encoder");
 }
 
 /** The public view of what is on air: states and titles, nothing an operator would keep to himself. */

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { Fault } from "#faults/fault.ts";
-import type { LiveAnswer } from "#web/wire.ts";
+import { AirLog } from "#router/air-log.ts";
+import type { Airtime, LiveAnswer, StreamHealth } from "#web/wire.ts";
 import { type ApiUnderTest, makeApi } from "./api-under-test.ts";
 import { EncoderUnderTest } from "./encoder-under-test.ts";
 import { EVENT_STREAMS_MAX } from "./live-events.ts";
@@ -83,6 +84,37 @@ describe("what is on air", () => {
     expect((await answer("/api/v1/live?stream=main")).streams[0]).toMatchObject({ state: "live", endedMs: null });
     expect((await made.ask("/api/v1/live?stream=none")).status).toBe(404);
     expect((await made.ask(`/api/v1/live?stream=${"x".repeat(200)}`)).status).toBe(400);
+  });
+
+  test("says that a stream begins soon until it has had an encoder, also after a restart", async () => {
+    let airtime: Airtime | undefined;
+    const status = (stream: string): StreamHealth | undefined => {
+      const health = made.router.health(stream);
+      return health === undefined || airtime === undefined ? undefined : { ...health, state: "slate", airtime };
+    };
+    const live = { onAir: () => [], status, lastAirtime: () => undefined, pullStatus: () => undefined };
+    made = await makeApi({ live: { ...live, onChange: () => () => undefined } });
+    await made.add({ name: "main" });
+    await made.publish("main");
+    const [began] = made.router.health("main")?.airtime.stretches ?? [];
+    const fromMs = began?.fromMs ?? 0;
+    const log = new AirLog({ nowMs: 0, wallMs: fromMs });
+    log.slate("started", 0);
+    const startsSoon = async (of: Airtime): Promise<boolean | undefined> => {
+      airtime = of;
+      return (await answer("/api/v1/live?stream=main")).streams[0]?.startsSoon;
+    };
+    expect(await startsSoon(log.airtime(1000))).toBe(true);
+    const again = new AirLog({ nowMs: 0, wallMs: fromMs + 9000, before: log.airtime(1000) });
+    again.slate("started", 10);
+    expect(await startsSoon(again.airtime(1000))).toBe(true);
+    const encoder = { session: 1, role: "primary", address: "192.0.2.1", protocol: "rtmp", encoder: null } as const;
+    again.encoder(encoder, "back", 2000);
+    again.slate("lost", 3000);
+    expect(await startsSoon(again.airtime(4000))).toBe(false);
+    const anew = new AirLog({ nowMs: 0, wallMs: fromMs + 9000 });
+    anew.slate("started", 0);
+    expect(await startsSoon(anew.airtime(1000))).toBe(false);
   });
 
   test("leaves out streams that were removed while on air", async () => {

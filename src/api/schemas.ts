@@ -3,7 +3,7 @@ import { OVERLAP_SECONDS_MAX } from "#control/catalogue.ts";
 import { LATENCIES, SETTING_BOUNDS, SLATE_WORDS_CHARACTERS_MAX } from "#control/stream-settings.ts";
 import { LADDER_ALLOWED, LADDER_CHARACTERS_MAX } from "#media/ladder.ts";
 import { BUSY_POLICIES, CONTINUITIES, RETURN_POLICIES } from "#media/publish.ts";
-import { AIR_REASONS } from "#router/air-log.ts";
+import { AIR_ENDS, AIR_REASONS } from "#router/air-log.ts";
 import type { AdminStream, EffectiveSettings, LiveStream, Problem } from "#web/wire.ts";
 
 /** Longest name a request may carry, characters; the catalogue is stricter. */
@@ -76,7 +76,10 @@ const airtime = z
       .describe("oldest first; in lists only the last one"),
     forgotten: z.number().describe("older stretches that are no longer known"),
     untilMs: ms.describe("now, by the clock of the stretches, or the broadcast's end"),
-    endedWhy: z.enum(["stopped", "grace-over", "removed", "shutdown"]).nullable(),
+    endedWhy: z
+      .enum(AIR_ENDS)
+      .nullable()
+      .describe("`crashed`: the server died and the broadcast has not gone on; until when is known to a few seconds"),
   })
   .openapi("Airtime");
 
@@ -197,7 +200,9 @@ const adminStream = z
     health: health.nullable(),
     lastAirtime: airtime
       .exactOptional()
-      .describe("of the last broadcast; absent while one is on air, in lists, and where none is known"),
+      .describe(
+        "of the last broadcast, also of a server that was restarted since; absent while one is on air, in lists, and where none is known",
+      ),
     pull: pull.exactOptional().describe("absent where the stream is not pulled"),
   })
   .openapi("Stream");

@@ -50,7 +50,12 @@ async function openDataFolder(config: Config): Promise<OpenDataFolder> {
     observer: silentObserver,
     defaults: platformSettings(config),
     expeller: { expel: () => undefined, stop: () => undefined },
-    checkpoints: store.checkpoints,
+    checkpoints: {
+      remove: (stream) => {
+        store.airtimes.remove(stream);
+        store.checkpoints.remove(stream);
+      },
+    },
   });
   await catalogue.load();
   const around = { store, secrets, observer: silentObserver, declared: declaredStreams(config) };

@@ -1,12 +1,6 @@
-import { Fault } from "#faults/fault.ts";
-import { formatCheckpoint, type GateCheckpoint, parseCheckpoint } from "#timeline/checkpoint.ts";
-import type { Observer } from "#observe/event.ts";
-import type { Metrics } from "#observe/metrics.ts";
 import type { CheckpointTable } from "#store/ports.ts";
-import type { Clock } from "#time/clock.ts";
-
-/** One line a minute says that checkpoints cannot be written, milliseconds. */
-const TELL_EVERY_MS = 60_000;
+import { formatCheckpoint, type GateCheckpoint, parseCheckpoint } from "#timeline/checkpoint.ts";
+import { type GuardSurroundings, TableGuard } from "./table-guard.ts";
 
 /** The gate's checkpoints. Never throws: a full disk costs the resumption after a crash, not the live stream. */
 export interface GateCheckpoints {
@@ -16,44 +10,17 @@ export interface GateCheckpoints {
 }
 
 /** Puts the gate's checkpoints into the store, and goes on when that fails. */
-export function guardCheckpoints(options: {
-  readonly table: CheckpointTable;
-  readonly clock: Clock;
-  readonly observer: Observer;
-  readonly metrics: Metrics;
-}): GateCheckpoints {
-  const { table, clock, observer, metrics } = options;
-  const failures = metrics.counter(
-    "grandstand_checkpoint_failures_total",
-    "Checkpoints that could not be written or read.",
-  );
-  let toldMs = Number.NEGATIVE_INFINITY;
-  let isFailing = false;
-  const guard = <T>(stream: string, work: () => T): T | undefined => {
-    try {
-      const result = work();
-      if (isFailing) observer.event("info", "store.checkpoint.recovered", { stream }, "checkpoints are written again");
-      isFailing = false;
-      return result;
-    } catch (error) {
-      if (!(error instanceof Fault)) throw error;
-      failures.add();
-      const nowMs = clock.nowMs();
-      if (!isFailing || nowMs - toldMs >= TELL_EVERY_MS) {
-        toldMs = nowMs;
-        const fields = { stream, code: error.code, hint: error.hint };
-        observer.event("error", "store.checkpoint.failed", fields, `${error.message}; the stream goes on`);
-      }
-      isFailing = true;
-      return undefined;
-    }
-  };
+export function guardCheckpoints({
+  table,
+  ...around
+}: GuardSurroundings & { readonly table: CheckpointTable }): GateCheckpoints {
+  const guard = new TableGuard({ ...around, name: "checkpoint", plural: "checkpoints" });
   return {
     load: (stream) => {
-      const text = guard(stream, () => table.load(stream));
+      const text = guard.run({ stream }, () => table.load(stream));
       return text === undefined ? undefined : parseCheckpoint(text);
     },
-    save: (stream, checkpoint) => guard(stream, () => table.save(stream, formatCheckpoint(checkpoint))),
-    remove: (stream) => guard(stream, () => table.remove(stream)),
+    save: (stream, checkpoint) => guard.run({ stream }, () => table.save(stream, formatCheckpoint(checkpoint))),
+    remove: (stream) => guard.run({ stream }, () => table.remove(stream)),
   };
 }

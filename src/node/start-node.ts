@@ -27,6 +27,7 @@ import { type CertificatePair, followCertificate, readCertificate } from "./cert
 import type { Config } from "./config-schema.ts";
 import { Closers } from "./closers.ts";
 import { makeGatekeeper, makePullGate } from "./gatekeeper.ts";
+import { guardAirtimes } from "./guarded-airtimes.ts";
 import { guardCheckpoints } from "./guarded-checkpoints.ts";
 import { type HttpListeners, openHttp } from "./http.ts";
 import { keepAlwaysOn } from "./always-on.ts";
@@ -99,7 +100,12 @@ async function startControlPlane(options: NodeOptions, store: Store, expeller: R
     observer,
     defaults: platformSettings(config),
     expeller,
-    checkpoints: store.checkpoints,
+    checkpoints: {
+      remove: (stream) => {
+        expeller.forget(stream);
+        store.checkpoints.remove(stream);
+      },
+    },
     declared: declaredStreams(config),
     ...(config.adminToken === undefined ? {} : { adminToken: config.adminToken }),
   });
@@ -116,10 +122,11 @@ async function startGate(
   const hooks = await startHooks({ ...around, hooks: config.hooks });
   closers.add("hooks", (deadlineMs) => hooks.close({ deadlineMs }));
   const checkpoints = guardCheckpoints({ table: store.checkpoints, ...around });
+  const airtimes = guardAirtimes({ table: store.airtimes, ...around });
   tellSlateFiles(config, observer);
   const slates = await startSlates({ clock, observer });
   closers.add("slates", (deadlineMs) => slates.close({ deadlineMs }));
-  const router = await startRouter({ ...around, checkpoints, slates });
+  const router = await startRouter({ ...around, checkpoints, airtimes, slates });
   closers.add("router", () => router.close());
   router.onEvent((event) => hooks.tell(event));
   return { hooks, router };

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { AIR_STRETCHES_MAX, AirLog, type AirSource } from "./air-log.ts";
+import { AIR_STRETCHES_MAX, AirLog, type AirSource, type Airtime } from "./air-log.ts";
 
 const NOON = 1_800_000_000_000;
 
@@ -99,5 +99,56 @@ describe("the log of who was on air", () => {
     const before = log.airtime(5500);
     log.slate("lost", 6000);
     expect(before.stretches.length).toBe(1);
+  });
+});
+
+describe("the log of a broadcast that goes on in another process", () => {
+  const before = (): Airtime => {
+    const log = begun();
+    log.encoder(session(1), "started", 5000);
+    log.encoder(session(4), "silent", 6000);
+    log.encoder(session(2), "lost", 7000);
+    return log.airtime(8000);
+  };
+
+  test("keeps what was before, and says that the picture was held until the next one came", () => {
+    const log = new AirLog({ nowMs: 100, wallMs: NOON + 9000, before: before() });
+    expect([log.sessionMax, log.hadEncoder, log.changes]).toEqual([4, true, 0]);
+    log.encoder(session(5), "back", 1100);
+    expect(told(log)).toEqual([
+      [0, 1, "started"],
+      [1000, 4, "silent"],
+      [2000, 2, "lost"],
+      [3000, "held", "restarted"],
+      [10_000, 5, "back"],
+    ]);
+    expect(log.changes).toBe(1);
+    expect(log.airtime(2100)).toMatchObject({ untilMs: NOON + 11_000, forgotten: 0, endedWhy: null });
+  });
+
+  test("says why there is a slate at first, and never goes back in time when the wall clock was set back", () => {
+    const log = new AirLog({ nowMs: 100, wallMs: NOON - 3_600_000, before: before() });
+    log.slate("started", 600);
+    expect(told(log).slice(-2)).toEqual([
+      [3000, "held", "restarted"],
+      [3500, "slate", "restarted"],
+    ]);
+  });
+
+  test("calls the first encoder's picture the start where there was only a slate before", () => {
+    const slate = begun();
+    slate.slate("started", 5000);
+    const log = new AirLog({ nowMs: 0, wallMs: NOON + 5000, before: slate.airtime(7000) });
+    expect([log.sessionMax, log.hadEncoder]).toEqual([0, false]);
+    log.encoder(session(1), "back", 1000);
+    expect(told(log).at(-1)).toEqual([6000, 1, "started"]);
+  });
+
+  test("is bounded as any other", () => {
+    const long = begun();
+    for (let i = 1; i <= AIR_STRETCHES_MAX + 2; i++) long.encoder(session(i), "by-hand", 5000 + i);
+    const log = new AirLog({ nowMs: 0, wallMs: NOON + 5000, before: long.airtime(9000) });
+    expect(log.airtime(0).stretches.length).toBe(AIR_STRETCHES_MAX);
+    expect(log.airtime(0).forgotten).toBe(3);
   });
 });

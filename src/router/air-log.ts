@@ -4,7 +4,7 @@
  *   encoder 1 ─silent─▶ encoder 2 ─lost─▶ held picture ─▶ slate ─back─▶ encoder 3
  *
  * Times are those of the wall clock when the log began, carried on by the monotonic clock: a wall clock that is set while the broadcast runs
- * neither stretches nor reverses it.
+ * neither stretches nor reverses it. A broadcast that goes on in another process goes on with its time line: in between, its last picture was held.
  */
 import type { EndReason } from "#link/record.ts";
 import type { SessionRole } from "#media/publish.ts";
@@ -55,10 +55,25 @@ export const AIR_REASONS = [
   "merged-path-lost",
   /** An encoder delivers again. */
   "back",
+  /** This server was stopped, or crashed, and started again. */
+  "restarted",
 ] as const;
 
 /** One of {@link AIR_REASONS}. */
 export type AirReason = (typeof AIR_REASONS)[number];
+
+/** Why a broadcast is over. */
+export const AIR_ENDS = [
+  "stopped",
+  "grace-over",
+  "removed",
+  "shutdown",
+  /** The process that it was on air in died, and it did not go on. */
+  "crashed",
+] as const;
+
+/** One of {@link AIR_ENDS}. */
+export type AirEnd = (typeof AIR_ENDS)[number];
 
 /** One source's time on air; it lasts until the next one begins. */
 export interface AirStretch {
@@ -77,7 +92,7 @@ export interface Airtime {
   /** Until when it goes, by the clock of the stretches: now, or the broadcast's end. */
   readonly untilMs: number;
   /** Why the broadcast ended; `null` while it lasts. */
-  readonly endedWhy: EndReason | null;
+  readonly endedWhy: AirEnd | null;
 }
 
 /** Writes the time line of one broadcast. `nowMs` is the monotonic clock's. */
@@ -86,16 +101,39 @@ export class AirLog {
   /** Wall clock less monotonic clock. */
   readonly #offsetMs: number;
   #forgotten = 0;
+  #changes = 0;
   /** Session of the encoder that was on air last. */
   #session: number | undefined;
+  #sessionMax = 0;
   #end: { readonly atMs: number; readonly why: EndReason } | undefined;
 
-  constructor(start: { readonly nowMs: number; readonly wallMs: number }) {
-    this.#offsetMs = start.wallMs - start.nowMs;
+  /** @param start.before What another process left of the broadcast: the time line goes on from there. */
+  constructor(start: { readonly nowMs: number; readonly wallMs: number; readonly before?: Airtime | undefined }) {
+    const { nowMs, wallMs, before } = start;
+    this.#offsetMs = Math.max(wallMs, before?.untilMs ?? 0) - nowMs;
+    if (before === undefined) return;
+    this.#forgotten = before.forgotten;
+    for (const stretch of before.stretches) this.#push(stretch);
+    this.#push({ fromMs: before.untilMs, source: { kind: "held" }, why: "restarted" });
   }
 
   get isEmpty(): boolean {
     return this.#stretches.length === 0;
+  }
+
+  /** Whether an encoder was on air. */
+  get hadEncoder(): boolean {
+    return this.#session !== undefined;
+  }
+
+  /** Highest id of a session that was on air; 0 where none was. */
+  get sessionMax(): number {
+    return this.#sessionMax;
+  }
+
+  /** How often what is on air has changed in this process. */
+  get changes(): number {
+    return this.#changes;
   }
 
   /**
@@ -107,13 +145,14 @@ export class AirLog {
     if (last?.kind === "encoder" && last.session === source.session) return;
     const { session, role, address, protocol, encoder } = source;
     const reason = this.#session === undefined ? "started" : session === this.#session ? "back" : why;
-    this.#session = session;
     this.#add({ kind: "encoder", session, role, address, protocol, encoder }, reason, nowMs);
   }
 
-  /** The prepared picture is on air; does nothing where it was already. */
+  /** The prepared picture is on air; does nothing where it was already. Only the first stretch has `started`: others have the reason of the one before. */
   slate(why: AirReason, nowMs: number): void {
-    if (this.#stretches.at(-1)?.source.kind !== "slate") this.#add({ kind: "slate" }, why, nowMs);
+    const last = this.#stretches.at(-1);
+    const reason = why === "started" ? (last?.why ?? why) : why;
+    if (last?.source.kind !== "slate") this.#add({ kind: "slate" }, reason, nowMs);
   }
 
   /** The last picture is held; does nothing where it was already. */
@@ -138,7 +177,17 @@ export class AirLog {
 
   #add(source: AirSource, why: AirReason, nowMs: number): void {
     if (this.#end !== undefined) return;
-    this.#stretches.push({ fromMs: this.#wall(nowMs), source, why });
+    this.#changes++;
+    this.#push({ fromMs: this.#wall(nowMs), source, why });
+  }
+
+  #push(stretch: AirStretch): void {
+    const { source } = stretch;
+    if (source.kind === "encoder") {
+      this.#session = source.session;
+      this.#sessionMax = Math.max(this.#sessionMax, source.session);
+    }
+    this.#stretches.push(stretch);
     if (this.#stretches.length <= AIR_STRETCHES_MAX) return;
     this.#stretches.shift();
     this.#forgotten++;

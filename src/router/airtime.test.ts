@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { Fault } from "#faults/fault.ts";
 import type { AirStretch } from "./air-log.ts";
-import { type Encoder, Stage } from "./router-rig.ts";
+import { type Encoder, SETTINGS, Stage } from "./router-rig.ts";
 
 /** The time line: who, since when (seconds since the stage was set), why. */
 function airtime(stage: Stage, startMs: number): unknown[] {
@@ -149,5 +149,184 @@ describe("the time line of a broadcast", () => {
       ["primary 1", "merged-path-lost"],
     ]);
     await stage.router.close();
+  });
+});
+
+describe("the time line of a broadcast whose process died", () => {
+  /** Two encoders, of which the second was on air when the process was killed. What it leaves is what it had stored. */
+  async function killed(settings = {}): Promise<{ stage: Stage; again: () => Promise<Stage>; killedMs: number }> {
+    const { stage, first, second } = await two(settings);
+    stage.router.switchTo("main", 2);
+    await stage.run(3.5, first, second);
+    const [stored, airtimes] = [new Map(stage.stored), new Map(stage.airtimes)];
+    return {
+      stage,
+      killedMs: stage.clock.wallMs(),
+      again: () => Stage.open(stage.clock, new Map(stored), new Map(airtimes)),
+    };
+  }
+
+  test("goes on with the broadcast, and says that the picture was held meanwhile", async () => {
+    const { stage, again, killedMs } = await killed();
+    const before = stage.router.health("main")?.airtime.stretches ?? [];
+    await stage.clock.advance(8000);
+    const next = await again();
+    const encoder = next.open({ address: "192.0.2.2" });
+    await next.run(3, encoder);
+    const { stretches, forgotten, endedWhy } = next.router.health("main")?.airtime ?? { stretches: [] };
+    expect(stretches.slice(0, -2)).toEqual([...before]);
+    const [held, back] = stretches.slice(-2);
+    expect(held).toMatchObject({ source: { kind: "held" }, why: "restarted" });
+    // The last cut is the last that is known of a process that was killed.
+    expect(held?.fromMs).toBeWithin(killedMs - 2200, killedMs + 1);
+    expect(back).toMatchObject({ source: { kind: "encoder", address: "192.0.2.2" }, why: "back" });
+    expect(back?.fromMs).toBeWithin(killedMs + 8000, killedMs + 9000);
+    expect([forgotten, endedWhy]).toEqual([0, null]);
+    await next.router.close();
+  });
+
+  test("goes on after another crash, and after a clean stop, whose moment it knows", async () => {
+    const { stage, again } = await killed();
+    await stage.clock.advance(2000);
+    const next = await again();
+    await next.run(3, next.open({ address: "192.0.2.2" }));
+    await next.router.close();
+    const stoppedMs = next.clock.wallMs();
+    expect(next.router.lastAirtime("main")).toMatchObject({ endedWhy: "shutdown", untilMs: stoppedMs });
+    await next.clock.advance(5000);
+    const third = await Stage.open(next.clock, next.stored, next.airtimes);
+    expect(third.router.lastAirtime("main")).toEqual(next.router.lastAirtime("main"));
+    await third.run(3, third.open({ address: "192.0.2.1" }));
+    expect(names(third)).toEqual([
+      ["primary 1", "started"],
+      ["backup 2", "by-hand"],
+      ["held", "restarted"],
+      ["primary 2", "back"],
+      ["held", "restarted"],
+      ["primary 1", "back"],
+    ]);
+    expect(third.router.health("main")?.airtime.stretches[4]?.fromMs).toBe(stoppedMs);
+    await third.router.close();
+  });
+
+  test("never takes an encoder for another one by its number", async () => {
+    const { again } = await killed();
+    const next = await again();
+    const encoders = [next.open({ address: "192.0.2.8" }), next.open({ address: "192.0.2.9" })] as const;
+    await next.run(3, ...encoders);
+    next.router.switchTo("main", 4);
+    await next.run(3, ...encoders);
+    const health = next.router.health("main");
+    expect(health?.sessions.map(({ id }) => id)).toEqual([3, 4]);
+    const sessions = health?.airtime.stretches.map(({ source }) => (source.kind === "encoder" ? source.session : 0));
+    expect(sessions).toEqual([1, 2, 0, 3, 4]);
+    await next.router.close();
+  });
+
+  test("has an end where nobody comes back in time: the last that was known", async () => {
+    const { stage, again, killedMs } = await killed();
+    await stage.clock.advance(200_000);
+    const next = await again();
+    const last = next.router.lastAirtime("main");
+    expect(last?.endedWhy).toBe("crashed");
+    expect(last?.untilMs).toBeWithin(killedMs - 2200, killedMs + 1);
+    expect(last?.stretches.map(({ why }) => why)).toEqual(["started", "by-hand"]);
+    await next.run(3, next.open({ address: "192.0.2.3" }));
+    expect(names(next)).toEqual([["primary 3", "started"]]);
+    expect(next.router.health("main")?.sessions[0]?.id).toBe(1);
+    next.router.stop("main", new Fault("BROADCAST_STOPPED", "enough"));
+    const third = await Stage.open(next.clock, next.stored, next.airtimes);
+    expect(third.router.lastAirtime("main")).toMatchObject({ endedWhy: "removed", stretches: [{ why: "started" }] });
+    await Promise.all([next.router.close(), third.router.close()]);
+  });
+
+  test("has its slate for the reason that the server was restarted", async () => {
+    const { again } = await killed({ continuity: "slate", alwaysOn: true });
+    const next = await again();
+    next.router.keepOnAir({ ...SETTINGS, continuity: "slate", alwaysOn: true });
+    await next.run(3);
+    expect(next.router.health("main")?.state).toBe("slate");
+    expect(names(next).slice(-2)).toEqual([
+      ["held", "restarted"],
+      ["slate", "restarted"],
+    ]);
+    await next.router.close();
+  });
+
+  test("is left alone by an encoder that sends nothing", async () => {
+    const { again } = await killed();
+    const next = await again();
+    const [stored] = next.airtimes.values();
+    const silent = next.open({ address: "192.0.2.3" });
+    await next.run(1);
+    silent.sink.end("lost", next.clock.nowMs());
+    await next.run(1);
+    expect([...next.airtimes.values()]).toEqual([stored ?? ""]);
+    await next.run(3, next.open({ address: "192.0.2.4" }));
+    expect(names(next).slice(1)).toEqual([
+      ["backup 2", "by-hand"],
+      ["held", "restarted"],
+      ["primary 4", "back"],
+    ]);
+    await next.router.close();
+  });
+
+  test("is gone with its stream, and where the store lost it the broadcast goes on with a new one", async () => {
+    const { again } = await killed();
+    const next = await again();
+    next.router.forget("main");
+    expect(next.router.lastAirtime("main")).toBeUndefined();
+    expect(next.airtimes.size).toBe(0);
+    await next.run(3, next.open({ address: "192.0.2.3" }));
+    expect(names(next)).toEqual([["primary 3", "started"]]);
+    await next.router.close();
+  });
+});
+
+describe("the stored time lines", () => {
+  test("are written when something changes, at most once a second, and again where the store refused", async () => {
+    const { stage, first, second } = await two();
+    let writes = 0;
+    let text = stage.airtimes.get("main");
+    stage.onStep = () => {
+      const now = stage.airtimes.get("main");
+      if (now !== text) writes++;
+      text = now;
+    };
+    await stage.run(10, first, second);
+    expect(writes).toBe(0);
+    stage.router.switchTo("main", 2);
+    await stage.run(5, first, second);
+    expect(writes).toBe(1);
+    stage.refusesAirtimes = true;
+    stage.router.switchTo("main", 1);
+    await stage.run(5, first, second);
+    expect(writes).toBe(1);
+    stage.refusesAirtimes = false;
+    await stage.run(11, first, second);
+    expect(writes).toBe(2);
+    expect(text).toContain("by-hand");
+    expect(names(stage).length).toBe(3);
+    await stage.router.close();
+  });
+
+  test("are those of the hundred streams that ended last", async () => {
+    const stage = await Stage.open();
+    for (let i = 0; i < 103; i++) {
+      const encoder = stage.open({}, { stream: `s${i}` });
+      await stage.run(2.5, encoder);
+      stage.router.stop(`s${i}`, new Fault("BROADCAST_STOPPED", "enough"));
+    }
+    expect(stage.airtimes.size).toBe(100);
+    const next = await Stage.open(stage.clock, stage.stored, new Map([...stage.airtimes].reverse()));
+    for (const { router } of [stage, next]) {
+      const known = Array.from({ length: 103 }, (_, i) => router.lastAirtime(`s${i}`) !== undefined);
+      expect(known.indexOf(true)).toBe(3);
+      expect(known.lastIndexOf(false)).toBe(2);
+    }
+    await next.run(2.5, next.open({}, { stream: "one more" }));
+    next.router.stop("one more", new Fault("BROADCAST_STOPPED", "enough"));
+    expect([next.airtimes.size, next.airtimes.has("s3"), next.airtimes.has("one more")]).toEqual([100, false, true]);
+    await Promise.all([stage.router.close(), next.router.close()]);
   });
 });

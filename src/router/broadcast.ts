@@ -18,6 +18,8 @@ import type { GateCheckpoint } from "#timeline/checkpoint.ts";
 import { Gate } from "#timeline/gate.ts";
 import type { Air, Switch } from "./air.ts";
 import { AirLog, type Airtime } from "./air-log.ts";
+import type { AirRecord } from "./air-log-record.ts";
+import { AirLogSaver } from "./air-log-saver.ts";
 import type { EncoderSession } from "./encoder-session.ts";
 import { type BroadcastHealth, broadcastHealth, KeyframeMeter, sessionHealth } from "./health.ts";
 import { INTERRUPTION_WORDS } from "./interruption-words.ts";
@@ -48,6 +50,8 @@ export interface BroadcastOptions {
   /** 16 random hexadecimal digits. */
   readonly timelineId: string;
   readonly fence: number;
+  /** Time line of the stream's last broadcast. */
+  readonly before: AirRecord | undefined;
 }
 
 /** A broadcast from its first session to its end. */
@@ -63,6 +67,7 @@ export class Broadcast {
   readonly #life: LifeEvents;
   readonly #lineup: Lineup;
   readonly #airLog: AirLog;
+  readonly #airSaver: AirLogSaver;
   /** Since when the gate has been holding a picture. */
   #heldSinceMs: number | undefined;
   #graceEndsMs = Number.POSITIVE_INFINITY;
@@ -83,7 +88,6 @@ export class Broadcast {
     this.#life = new LifeEvents(settings.stream, (event) => options.events.happened(event));
     this.#meteredMs = ports.clock.nowMs();
     this.#arrivedMs = this.#meteredMs;
-    this.#airLog = new AirLog({ nowMs: this.#meteredMs, wallMs: ports.clock.wallMs() });
     const checkpoint = this.#loadCheckpoint();
     this.#gate = new Gate({
       settings: {
@@ -107,9 +111,13 @@ export class Broadcast {
         },
       },
     });
+    const { timelineId } = this.#gate.timeline.series;
+    const before = options.before?.timelineId === timelineId ? options.before.airtime : undefined;
+    this.#airLog = new AirLog({ nowMs: this.#meteredMs, wallMs: ports.clock.wallMs(), before });
+    this.#airSaver = new AirLogSaver({ stream: this.stream, timelineId, log: this.#airLog, store: ports.airtimes });
     const end = (): void => this.end("grace-over");
     this.#intermission = new Intermission({ settings, ports, gate: this.#gate, checkpoint, end });
-    this.#lineup = new Lineup({ settings, ports, air: this.#air() });
+    this.#lineup = new Lineup({ settings, ports, air: this.#air(), opened: this.#airLog.sessionMax });
   }
 
   /** The stream's last checkpoint; one that is older than the grace belongs to a broadcast that is over. */
@@ -154,6 +162,7 @@ export class Broadcast {
     if (this.#ended) return;
     this.#updateState(nowMs);
     if (this.#state === "live") this.#logEncoder();
+    this.#airSaver.tick(nowMs);
     if (nowMs - this.#headMs >= HEAD_EVERY_MS) {
       this.#headMs = nowMs;
       const inputAgeMs = Math.max(0, Math.round(nowMs - this.#arrivedMs));
@@ -181,6 +190,7 @@ export class Broadcast {
       this.live?.publish({ type: "end", why });
     }
     this.#airLog.ended(why, nowMs);
+    this.#airSaver.close(nowMs);
     this.#lineup.close(fault ?? new Fault("CONNECTION_LOST", `the broadcast ended (${why})`));
     this.#ports.observer.event("info", "broadcast.ended", { stream: this.stream, why });
     this.#life.ended(why, this.#ports.clock.wallMs() - this.#gate.timeline.startedWallMs);
@@ -371,7 +381,7 @@ export class Broadcast {
 
   #tellState(state: BroadcastHealth["state"], why: InterruptionReason): void {
     // A slate before the first encoder is what was asked for.
-    const level = state === "live" || this.#airLog.isEmpty ? "info" : "warn";
+    const level = state === "live" || !this.#airLog.hadEncoder ? "info" : "warn";
     const { stream } = this;
     const { observer } = this.#ports;
     if (state === "interrupted")

@@ -5,6 +5,7 @@ import type { LiveBroadcast } from "#link/live-broadcast.ts";
 import type { BroadcastEvent } from "#link/stream-event.ts";
 import type { PublishRequest, PublishSink } from "#media/publish.ts";
 import type { Airtime } from "./air-log.ts";
+import { LastAirtimes } from "./air-log-memory.ts";
 import { Broadcast } from "./broadcast.ts";
 import type { BroadcastHealth } from "./health.ts";
 import type { BroadcastSettings, RouterPorts } from "./ports.ts";
@@ -13,9 +14,6 @@ import type { BroadcastSettings, RouterPorts } from "./ports.ts";
 const TICK_MS = 100;
 /** Fence of the only router there is: leases come with several. */
 const FENCE = 1;
-
-/** Streams whose last broadcast's time line is remembered; the one that ended longest ago is forgotten first. */
-const LAST_AIRTIMES_MAX = 100;
 
 /** The gate of every stream. */
 export interface Router extends Role {
@@ -35,8 +33,10 @@ export interface Router extends Role {
   /** Names of the streams on air, interrupted ones included. */
   onAir(): readonly string[];
   health(stream: string): BroadcastHealth | undefined;
-  /** Who was on air in the stream's last broadcast that ended since the router started; `undefined` where none is known. */
+  /** Who was on air in the stream's last broadcast that is over, or that a process before this left; `undefined` where none is known. */
   lastAirtime(stream: string): Airtime | undefined;
+  /** Forgets the stream's time line. */
+  forget(stream: string): void;
   /** Puts an encoder session on air at its next keyframe, by its id in the stream's health. @throws Fault `SESSION_UNKNOWN`. */
   switchTo(stream: string, session: number): void;
   /** From now on the stream is on air also without an encoder, with its slate. */
@@ -53,8 +53,7 @@ class RunningRouter implements Router {
   readonly closed: Promise<Error | null>;
   readonly #ports: RouterPorts;
   readonly #byStream = new Map<string, Broadcast>();
-  /** Time lines of broadcasts that are over, the latest last. */
-  readonly #lastAirtimes = new Map<string, Airtime>();
+  readonly #lastAirtimes: LastAirtimes;
   readonly #startListeners = new Set<(live: LiveBroadcast) => void>();
   readonly #endListeners = new Set<(stream: string) => void>();
   readonly #changeListeners = new Set<() => void>();
@@ -65,6 +64,7 @@ class RunningRouter implements Router {
 
   constructor(ports: RouterPorts) {
     this.#ports = ports;
+    this.#lastAirtimes = new LastAirtimes(ports);
     const { promise, resolve } = Promise.withResolvers<Error | null>();
     this.closed = promise;
     this.#resolveClosed = resolve;
@@ -124,7 +124,11 @@ class RunningRouter implements Router {
   }
 
   lastAirtime(stream: string): Airtime | undefined {
-    return this.#lastAirtimes.get(stream);
+    return this.#lastAirtimes.of(stream)?.airtime;
+  }
+
+  forget(stream: string): void {
+    this.#lastAirtimes.forget(stream);
   }
 
   expel(stream: string, why: Fault): void {
@@ -165,6 +169,7 @@ class RunningRouter implements Router {
       ports: this.#ports,
       timelineId: randomBytes(8).toString("hex"),
       fence: FENCE,
+      before: this.#lastAirtimes.of(settings.stream),
       events: {
         started: (live) => {
           this.#ports.observer.event("info", "broadcast.started", { stream: live.stream, timelineId: live.timelineId });
@@ -177,7 +182,7 @@ class RunningRouter implements Router {
         },
         ended: () => {
           if (this.#byStream.get(settings.stream) === broadcast) this.#byStream.delete(settings.stream);
-          if (broadcast.live !== undefined) this.#keepAirtime(settings.stream, broadcast.airtime);
+          this.#keepAirtime(broadcast);
           this.#changed();
           for (const listener of this.#endListeners) listener(settings.stream);
         },
@@ -187,11 +192,10 @@ class RunningRouter implements Router {
     return broadcast;
   }
 
-  #keepAirtime(stream: string, airtime: Airtime): void {
-    this.#lastAirtimes.delete(stream);
-    this.#lastAirtimes.set(stream, airtime);
-    const [oldest] = this.#lastAirtimes.keys();
-    if (this.#lastAirtimes.size > LAST_AIRTIMES_MAX && oldest !== undefined) this.#lastAirtimes.delete(oldest);
+  #keepAirtime({ stream, live, airtime }: Broadcast): void {
+    if (live === undefined) return;
+    const { timelineId } = live;
+    this.#lastAirtimes.keep({ stream, timelineId, airtime }, (name) => this.#byStream.get(name)?.live !== undefined);
   }
 
   #changed(): void {

@@ -57,11 +57,18 @@ export class Lineup {
   #fedMs = 0;
   /** Why the session on air is the one. */
   #why: AirReason = "back";
-  #opened = 0;
+  #opened: number;
   #reconnects = 0;
   #switches = 0;
 
-  constructor(options: { readonly settings: BroadcastSettings; readonly ports: RouterPorts; readonly air: Air }) {
+  /** @param options.opened Sessions that the broadcast had in another process: ids go on from there. */
+  constructor(options: {
+    readonly settings: BroadcastSettings;
+    readonly ports: RouterPorts;
+    readonly air: Air;
+    readonly opened: number;
+  }) {
+    this.#opened = options.opened;
     this.#settings = options.settings;
     this.#ports = options.ports;
     this.#air = options.air;

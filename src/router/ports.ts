@@ -4,6 +4,7 @@ import type { Clock } from "#time/clock.ts";
 import type { BusyPolicy, Continuity, ReturnPolicy } from "#media/publish.ts";
 import type { SlateMaker } from "#media/slate.ts";
 import type { GateCheckpoint } from "#timeline/checkpoint.ts";
+import type { AirRecord } from "./air-log-record.ts";
 
 /** Keeps the last checkpoint of each stream. Synchronous: a cut is announced only after its checkpoint is written. */
 export interface CheckpointStore {
@@ -12,9 +13,19 @@ export interface CheckpointStore {
   remove(stream: string): void;
 }
 
+/** Keeps the time line of each stream's last broadcast. Never throws: a store that fails costs what is known after a restart. */
+export interface AirtimeStore {
+  /** What can be read. */
+  list(): readonly AirRecord[];
+  /** Answers whether it is stored. */
+  save(record: AirRecord): boolean;
+  remove(stream: string): void;
+}
+
 /** What the router needs from the rest of the node. */
 export interface RouterPorts {
   readonly checkpoints: CheckpointStore;
+  readonly airtimes: AirtimeStore;
   readonly slates: SlateMaker;
   readonly clock: Clock;
   readonly observer: Observer;

@@ -7,6 +7,7 @@ import { RecordingObserver } from "#observe/event.ts";
 import { Metrics } from "#observe/metrics.ts";
 import { SimulatedClock } from "#time/simulated-clock.ts";
 import type { GateCheckpoint } from "#timeline/checkpoint.ts";
+import { formatAirRecord, parseAirRecord } from "./air-log-record.ts";
 import { type Router, startRouter } from "./index.ts";
 import type { BroadcastSettings } from "./ports.ts";
 
@@ -77,22 +78,28 @@ export class Stage {
   readonly clock: SimulatedClock;
   readonly observer: RecordingObserver = new RecordingObserver();
   readonly stored: Map<string, GateCheckpoint>;
+  /** Time lines as they are stored, by stream. */
+  readonly airtimes: Map<string, string>;
+  /** The store takes no time lines. */
+  refusesAirtimes = false;
   router!: Router;
   /** A slate of a file takes for ever here. */
   refusesSlates = false;
   /** Called at each step of {@link run}. */
   onStep: (() => void) | undefined;
 
-  private constructor(clock: SimulatedClock, stored: Map<string, GateCheckpoint>) {
+  private constructor(clock: SimulatedClock, stored: Map<string, GateCheckpoint>, airtimes: Map<string, string>) {
     this.clock = clock;
     this.stored = stored;
+    this.airtimes = airtimes;
   }
 
   static async open(
     clock: SimulatedClock = new SimulatedClock(),
     stored: Map<string, GateCheckpoint> = new Map(),
+    airtimes: Map<string, string> = new Map(),
   ): Promise<Stage> {
-    const stage = new Stage(clock, stored);
+    const stage = new Stage(clock, stored, airtimes);
     stage.router = await startRouter({
       clock,
       observer: stage.observer,
@@ -109,6 +116,11 @@ export class Stage {
         load: (stream) => stored.get(stream),
         save: (stream, checkpoint) => void stored.set(stream, checkpoint),
         remove: (stream) => void stored.delete(stream),
+      },
+      airtimes: {
+        list: () => [...airtimes].flatMap(([stream, text]) => parseAirRecord(stream, text) ?? []),
+        save: (record) => !stage.refusesAirtimes && airtimes.set(record.stream, formatAirRecord(record)) === airtimes,
+        remove: (stream) => void airtimes.delete(stream),
       },
     });
     return stage;

@@ -93,14 +93,29 @@ export function storeContract(adapter: string, subject: StoreSubject): void {
       expect(store.checkpoints.load("side")).toBe("other");
     });
 
+    test("keeps one time line per stream, the last, apart from the checkpoints", () => {
+      expect(store.airtimes.list()).toEqual([]);
+      for (const stream of ["b", "a-1", "a_1", "a"]) store.airtimes.save(stream, `of ${stream}`);
+      store.airtimes.save("a", "line ⚽".repeat(20_000));
+      expect(store.airtimes.list().map(({ stream }) => stream)).toEqual(["a", "a-1", "a_1", "b"]);
+      expect(store.airtimes.list()[0]?.body).toBe("line ⚽".repeat(20_000));
+      expect(store.checkpoints.load("a")).toBeUndefined();
+      store.airtimes.remove("b");
+      store.airtimes.remove("b");
+      store.checkpoints.remove("a");
+      expect(store.airtimes.list().map(({ stream }) => stream)).toEqual(["a", "a-1", "a_1"]);
+    });
+
     test("still has everything when it is opened again", async () => {
       await store.streams.put("main", { a: 1 }, VERSION_ABSENT);
       store.checkpoints.save("main", "checkpoint");
+      store.airtimes.save("main", "line");
       store.close();
       store.close();
       store = await subject.open();
       expect((await store.streams.get("main"))?.value).toEqual({ a: 1 });
       expect(store.checkpoints.load("main")).toBe("checkpoint");
+      expect(store.airtimes.list()).toEqual([{ stream: "main", body: "line" }]);
     });
   });
 }

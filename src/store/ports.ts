@@ -44,6 +44,22 @@ export interface CheckpointTable {
   remove(stream: string): void;
 }
 
+/** A stream's time line as it is stored. */
+export interface StoredAirtime {
+  readonly stream: string;
+  readonly body: string;
+}
+
+/** Who was on air when: the time line of each stream's last broadcast. Synchronous as checkpoints are; last writer wins. */
+export interface AirtimeTable {
+  /** All of them in the order of their streams (by code unit). @throws Fault `STORE_FAILED`. */
+  list(): readonly StoredAirtime[];
+  /** @throws Fault `STORE_FAILED` or `DISK_FULL`. */
+  save(stream: string, body: string): void;
+  /** Does nothing when there is none. @throws Fault `STORE_FAILED` or `DISK_FULL`. */
+  remove(stream: string): void;
+}
+
 /** Everything that outlives a process. */
 export interface Store {
   readonly streams: RecordTable;
@@ -53,6 +69,7 @@ export interface Store {
   /** Where streams are fetched from, by stream. */
   readonly pulls: RecordTable;
   readonly checkpoints: CheckpointTable;
+  readonly airtimes: AirtimeTable;
   /** Idempotent; nothing may be called afterwards. */
   close(): void;
 }

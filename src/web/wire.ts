@@ -124,7 +124,8 @@ export type AirReason =
   | "by-hand"
   | "replaced"
   | "merged-path-lost"
-  | "back";
+  | "back"
+  | "restarted";
 
 /** One source's time on air; it lasts until the next one begins. */
 export interface AirStretch {
@@ -142,7 +143,7 @@ export interface Airtime {
   /** Until when it goes: now, by the clock of the stretches, or the broadcast's end. */
   readonly untilMs: number;
   /** Why the broadcast ended; `null` while it lasts. */
-  readonly endedWhy: "stopped" | "grace-over" | "removed" | "shutdown" | null;
+  readonly endedWhy: "stopped" | "grace-over" | "removed" | "shutdown" | "crashed" | null;
 }
 
 /** A key as lists show it: nothing of it opens a door. */

@@ -90,6 +90,10 @@ async function switchOnAndOff(platform: Platform): Promise<void> {
   await api(platform, "PATCH", "/later", { settings: { alwaysOn: true } });
   await untilState(platform, "slate", { stream: "later" });
   expect((await api(platform, "DELETE", "/later")).status).toBe(204);
+  // Another one of that name has nothing of it.
+  expect((await api(platform, "POST", "", { name: "later" })).status).toBe(201);
+  expect(await (await api(platform, "GET", "/later")).json()).not.toHaveProperty("lastAirtime");
+  expect((await api(platform, "DELETE", "/later")).status).toBe(204);
   const { streams } = (await (await fetch(`${platform.http}/api/v1/live`)).json()) as LiveAnswer;
   expect(streams.map(({ name }) => name)).toEqual(["show"]);
 }

@@ -27,7 +27,12 @@ async function startGate(): Promise<OpenGate> {
   const ports = { clock: systemClock, observer: silentObserver, metrics: new Metrics() };
   const checkpoints = { load: () => undefined, save: () => undefined, remove: () => undefined };
   const slates = { make: () => Promise.reject(new Error("the picture is held here")) };
-  const router = await startRouter({ ...ports, checkpoints, slates });
+  const router = await startRouter({
+    ...ports,
+    checkpoints,
+    airtimes: { ...checkpoints, list: () => [], save: () => true },
+    slates,
+  });
   const lengths = { segmentSeconds: 2, partMs: 500, windowSeconds: WINDOW_SECONDS, graceSeconds: 20 };
   const settings = {
     stream: "main",

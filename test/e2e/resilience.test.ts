@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import type { AdminStream, AirStretch } from "#web/wire.ts";
 import { playbackOf, startBrowser } from "./browser.ts";
 import { eventually } from "./deadline.ts";
 import { fetchPlaylist, type PlaylistFacts } from "./media-playlist.ts";
@@ -22,6 +23,16 @@ async function untilSegments(platform: Platform, beyond: number): Promise<Playli
     const facts = await fetchPlaylist(video(platform));
     return facts !== undefined && last(facts) > beyond ? facts : undefined;
   });
+}
+
+async function adminStream(platform: Platform): Promise<AdminStream> {
+  const headers = { authorization: `Bearer ${platform.adminToken}` };
+  return (await (await fetch(`${platform.http}/api/v1/streams/main`, { headers })).json()) as AdminStream;
+}
+
+/** Who was on air when. */
+async function stretchesOf(platform: Platform): Promise<readonly AirStretch[]> {
+  return (await adminStream(platform)).health?.airtime.stretches ?? [];
 }
 
 describe("an encoder that dies", () => {
@@ -76,6 +87,8 @@ describe("a node that is killed", () => {
       return playback !== undefined && playback.currentTime > 1 ? playback : undefined;
     });
     before = await untilSegments(platform, 0);
+    const told = await stretchesOf(platform);
+    expect(told.map(({ why }) => why)).toEqual(["started"]);
     process.kill(await platform.nodePid(), "SIGKILL");
     const killedMs = performance.now();
     await eventually(5000, "the node to listen", async () =>
@@ -83,11 +96,20 @@ describe("a node that is killed", () => {
     );
     const downMs = performance.now() - killedMs;
     expect(downMs).toBeLessThan(1000);
+    const left = (await adminStream(platform)).lastAirtime;
+    expect([left?.endedWhy, left?.stretches]).toEqual(["crashed", told]);
     await first.exited;
     await using _second = startEncoder({ url: `${platform.rtmp}/${MAIN_KEY}` });
     const after = await untilSegments(platform, last(before));
     expect(timelineOf(after.segments.at(-1)?.uri)).toBe(timelineOf(before.segments[0]?.uri));
     expect(after.mediaSequence).toBeGreaterThan(last(before));
+    const goneOn = await stretchesOf(platform);
+    expect(goneOn.slice(0, 1)).toEqual([...told]);
+    expect(goneOn.slice(1).map(({ source, why }) => `${source.kind} ${why}`)).toEqual([
+      "held restarted",
+      "encoder back",
+    ]);
+    expect(goneOn[1]?.fromMs).toBe(left?.untilMs ?? 0);
     expect(after.dates[0] ?? 0).toBeGreaterThan(before.dates[0] ?? Number.POSITIVE_INFINITY);
     const frames = (await playbackOf(page))?.frames ?? seen.frames;
     await eventually(25_000, "the page to play again", async () => {

@@ -38,7 +38,7 @@ describe("the time line in words", () => {
   test("has a sentence for every reason", () => {
     const reasons = [
       ...(["finished", "refused", "undecodable", "late", "primary-is-back"] as const),
-      ...(["by-hand", "replaced", "merged-path-lost"] as const),
+      ...(["by-hand", "replaced", "merged-path-lost", "restarted"] as const),
     ];
     const line = parts(
       [encoder(1), "started"],
@@ -53,6 +53,7 @@ describe("the time line in words", () => {
       "Switched by hand.",
       "It came last, and this stream takes the encoder that comes last.",
       "OBS 30.2 (backup) is gone. Both carried the same, so nothing was lost.",
+      "This server was restarted.",
     ]);
   });
 

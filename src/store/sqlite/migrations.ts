@@ -16,6 +16,10 @@ const STEPS: readonly string[] = [
      stream TEXT PRIMARY KEY,
      body TEXT NOT NULL
    ) STRICT, WITHOUT ROWID;`,
+  `CREATE TABLE airtimes (
+     stream TEXT PRIMARY KEY,
+     body TEXT NOT NULL
+   ) STRICT, WITHOUT ROWID;`,
 ];
 
 /** Brings the schema up to date in one transaction. @throws Fault `STORE_FAILED` when a newer version of the program wrote it. */

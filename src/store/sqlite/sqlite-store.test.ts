@@ -56,6 +56,28 @@ describe("the SQLite store", () => {
     expect(fault.message).toBe(`the database ${path} was written by a newer version of Grandstand`);
   });
 
+  test("brings a database of the first version up to date and keeps what is in it", async () => {
+    const path = join(folder, "older.db");
+    const database = new DatabaseSync(path);
+    database.exec(`
+      CREATE TABLE records (
+        kind TEXT NOT NULL, name TEXT NOT NULL, version INTEGER NOT NULL, value TEXT NOT NULL, PRIMARY KEY (kind, name)
+      ) STRICT, WITHOUT ROWID;
+      CREATE TABLE checkpoints (stream TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT, WITHOUT ROWID;
+      INSERT INTO records VALUES ('streams', 'main', 3, '{"title":"Finale"}');
+      INSERT INTO checkpoints VALUES ('main', 'checkpoint');
+      PRAGMA user_version = 1;`);
+    database.close();
+    for (let time = 0; time < 2; time++) {
+      const store = openSqliteStore(path);
+      expect(await store.streams.get("main")).toEqual({ name: "main", version: 3, value: { title: "Finale" } });
+      expect(store.checkpoints.load("main")).toBe("checkpoint");
+      expect(store.airtimes.list()).toEqual(time === 0 ? [] : [{ stream: "main", body: "line" }]);
+      store.airtimes.save("main", "line");
+      store.close();
+    }
+  });
+
   test("gives up on a lock that another program keeps", () => {
     const path = join(folder, "locked.db");
     const store = openSqliteStore(path);

@@ -3,10 +3,12 @@ import { dirname } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { Fault } from "#faults/fault.ts";
 import {
+  type AirtimeTable,
   type CheckpointTable,
   type Json,
   type RecordTable,
   type Store,
+  type StoredAirtime,
   type StoredRecord,
   VERSION_ABSENT,
 } from "#store/ports.ts";
@@ -90,19 +92,22 @@ class SqliteRecords implements RecordTable {
   }
 }
 
-class SqliteCheckpoints implements CheckpointTable {
+/** One text per stream, in a table of its own. */
+class SqliteTexts implements CheckpointTable, AirtimeTable {
   readonly #path: string;
   readonly #load: StatementSync;
+  readonly #list: StatementSync;
   readonly #save: StatementSync;
   readonly #remove: StatementSync;
 
-  constructor(database: DatabaseSync, path: string) {
+  constructor(database: DatabaseSync, path: string, table: "checkpoints" | "airtimes") {
     this.#path = path;
-    this.#load = database.prepare("SELECT body FROM checkpoints WHERE stream = ?");
+    this.#load = database.prepare(`SELECT body FROM ${table} WHERE stream = ?`);
+    this.#list = database.prepare(`SELECT stream, body FROM ${table} ORDER BY stream`);
     this.#save = database.prepare(
-      "INSERT INTO checkpoints (stream, body) VALUES (?, ?) ON CONFLICT (stream) DO UPDATE SET body = excluded.body",
+      `INSERT INTO ${table} (stream, body) VALUES (?, ?) ON CONFLICT (stream) DO UPDATE SET body = excluded.body`,
     );
-    this.#remove = database.prepare("DELETE FROM checkpoints WHERE stream = ?");
+    this.#remove = database.prepare(`DELETE FROM ${table} WHERE stream = ?`);
   }
 
   load(stream: string): string | undefined {
@@ -110,8 +115,13 @@ class SqliteCheckpoints implements CheckpointTable {
     return typeof body === "string" ? body : undefined;
   }
 
-  save(stream: string, checkpoint: string): void {
-    translating(this.#path, () => this.#save.run(stream, checkpoint));
+  list(): readonly StoredAirtime[] {
+    const rows = translating(this.#path, () => this.#list.all());
+    return rows.map(({ stream, body }) => ({ stream: String(stream), body: String(body) }));
+  }
+
+  save(stream: string, body: string): void {
+    translating(this.#path, () => this.#save.run(stream, body));
   }
 
   remove(stream: string): void {
@@ -145,7 +155,8 @@ export function openSqliteStore(path: string): Store {
       settings: new SqliteRecords(database, path, "settings"),
       targets: new SqliteRecords(database, path, "targets"),
       pulls: new SqliteRecords(database, path, "pulls"),
-      checkpoints: new SqliteCheckpoints(database, path),
+      checkpoints: new SqliteTexts(database, path, "checkpoints"),
+      airtimes: new SqliteTexts(database, path, "airtimes"),
       close: () => {
         if (isOpen) database.close();
         isOpen = false;

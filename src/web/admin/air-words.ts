@@ -95,6 +95,8 @@ function reasonOf({ why, source }: AirStretch, before: string, isFirst: boolean)
       return `${before} is gone. Both carried the same, so nothing was lost.`;
     case "back":
       return source.kind === "encoder" ? "It delivers again." : "The picture before it ended.";
+    case "restarted":
+      return "This server was restarted.";
   }
 }
 
@@ -104,6 +106,7 @@ export const END_WORDS: Readonly<Record<NonNullable<Airtime["endedWhy"]>, string
   removed: "It was ended by hand.",
   stopped: "A fault of this server ended it.",
   shutdown: "The server was stopped.",
+  crashed: "The server crashed, and no encoder has come back since.",
 };
 
 const OTHER_NAMES = { slate: "Slate", held: "Last picture held" } as const;
