@@ -10,6 +10,7 @@ import {
   type StoredRecord,
   VERSION_ABSENT,
 } from "#store/ports.ts";
+import { SqliteHookMessages } from "./hook-messages.ts";
 import { migrate } from "./migrations.ts";
 import { reserveRoom } from "./reserve.ts";
 import { sqliteFault, translating } from "./sqlite-fault.ts";
@@ -146,6 +147,7 @@ export function openSqliteStore(path: string): Store {
       targets: new SqliteRecords(database, path, "targets"),
       pulls: new SqliteRecords(database, path, "pulls"),
       checkpoints: new SqliteCheckpoints(database, path),
+      hookMessages: new SqliteHookMessages(database, path),
       close: () => {
         if (isOpen) database.close();
         isOpen = false;
