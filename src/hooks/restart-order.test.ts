@@ -23,7 +23,7 @@ test("over any kills, stops and refusals, each stream's messages are first heard
       const events = new Map<string, number[]>();
       // What was taken, not what was sent.
       const heard = new Map<string, number[]>();
-      let refuses = (_: number): boolean => false;
+      let refuses: (request: number) => boolean = () => false;
       let count = 0;
       let asked = 0;
       at.answer = ({ stream, data }, response) => {

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import fc from "fast-check";
+import { array, assert, integer, nat, property, record } from "fast-check";
 import { Fault } from "#faults/fault.ts";
 import type { HookMessage } from "#store/ports.ts";
 import { openSqliteStore } from "./sqlite-store.ts";
@@ -23,13 +23,13 @@ test("what a list of changes leaves is there, in the order in which it was added
   const path = join(folder, "changes.db");
   let store = openSqliteStore(path);
   let count = 0;
-  const change = fc.record({
-    adds: fc.nat(4),
-    drops: fc.array(fc.nat(), { maxLength: 4 }),
-    reopens: fc.integer({ min: 0, max: 9 }).map((n) => n === 0),
+  const change = record({
+    adds: nat(4),
+    drops: array(nat(), { maxLength: 4 }),
+    reopens: integer({ min: 0, max: 9 }).map((n) => n === 0),
   });
-  fc.assert(
-    fc.property(fc.array(change, { maxLength: 8 }), (changes) => {
+  assert(
+    property(array(change, { maxLength: 8 }), (changes) => {
       let held: { row: number; body: string }[] = [];
       store.hookMessages.change({ removed: store.hookMessages.page(0, 1000).map(({ row }) => row), added: [] });
       for (const { adds, drops, reopens } of changes) {
