@@ -105,9 +105,8 @@ export class Deliveries {
     if (late > 0) this.#hook.tell("warn", "hook.given-up", { messages: late }, lateText);
   }
 
-  /** Sends what waits once more and without waiting, for at most `graceMs`; then cuts what is left. What is stored of it is kept. */
+  /** Sends what waits once more and without waiting, for at most `graceMs`; then cuts what is left. */
   async close(graceMs: number): Promise<void> {
-    this.#outbox.flush();
     this.#hurry.abort();
     const over = new AbortController();
     const emptied = Promise.all(this.#running);
@@ -116,7 +115,10 @@ export class Deliveries {
     this.#cut.abort(new Error("the server stops"));
     await emptied;
     this.#removeGauge();
-    this.#outbox.flush();
+  }
+
+  /** Tells what was left when it closed: what is stored of it is kept. */
+  tellLeft(): void {
     const left = [...this.#lanes.values()].flatMap(({ waiting }) => waiting);
     const kept = left.filter(({ row }) => row !== undefined).length;
     const lost = this.#abandoned + left.length - kept;

@@ -109,8 +109,11 @@ class RunningHooks implements Hooks {
 
   async #close(graceMs: number): Promise<void> {
     for (const decisions of this.#decisions.values()) decisions.close();
+    // A lane may end at a message only where it is stored.
+    this.#outbox.flush();
     await Promise.all(this.#deliveries.map(([, deliveries]) => deliveries.close(graceMs)));
     this.#outbox.close();
+    for (const [, deliveries] of this.#deliveries) deliveries.tellLeft();
     this.#resolveClosed(null);
   }
 

@@ -65,6 +65,6 @@ test("over any kills, stops and refusals, each stream's messages are first heard
       expect(at.complaints).toEqual([]);
       await Promise.all([...old, run].map((each) => each.close()));
     }),
-    { numRuns: 12 },
+    { numRuns: 10 },
   );
 }, 20_000);

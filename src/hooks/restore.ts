@@ -32,7 +32,10 @@ interface RestoreOptions {
  */
 export function restore({ outbox, hooks, clock, observer }: RestoreOptions): void {
   const keys = hooks.map(({ key }) => key);
-  const renamed = renamedKeys(outbox.attempt((table) => table.hooks()) ?? keys, keys);
+  const before = outbox.attempt((table) => table.hooks());
+  // Whose a message is cannot be told then: all stay for the next start.
+  if (before === undefined) return;
+  const renamed = renamedKeys(before, keys);
   const [byKey, counts] = [new Map(hooks.map((hook) => [hook.key, hook])), { damaged: 0, forgotten: 0 }];
   const [wallMs, nowMs] = [clock.wallMs(), clock.nowMs()];
   for (let after = 0; ; ) {

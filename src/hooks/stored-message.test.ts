@@ -25,6 +25,7 @@ test("what was written down is read again, whatever an encoder calls itself", ()
         expect(parseStored(message.body, AT.nowMs)).toEqual(message);
       },
     ),
+    { numRuns: 40 },
   );
 });
 
