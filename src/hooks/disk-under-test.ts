@@ -42,12 +42,12 @@ export class DiskUnderTest implements Disposable {
     return this.open();
   }
 
-  /** Takes the table away, so that reading and writing fail, until the answer is called. */
-  breakTable(): () => void {
+  /** Takes a table away, so that reading and writing fail, until the answer is called. */
+  breakTable(name: "hook_messages" | "hooks" = "hook_messages"): () => void {
     const database = new DatabaseSync(this.#path);
-    database.exec("ALTER TABLE hook_messages RENAME TO away");
+    database.exec(`ALTER TABLE ${name} RENAME TO away`);
     return () => {
-      database.exec("ALTER TABLE away RENAME TO hook_messages");
+      database.exec(`ALTER TABLE away RENAME TO ${name}`);
       database.close();
     };
   }

@@ -315,6 +315,28 @@ describe("the store", () => {
     mend();
   });
 
+  test("that cannot say at the start whose the messages are keeps them for the next", async () => {
+    using disk = new DiskUnderTest();
+    await using at = await HookReceiver.open();
+    at.answer = answer(500);
+    const settings = hook({ url: at.url });
+    const first = await HooksUnderTest.startOver({ messages: disk.messages }, settings);
+    first.hooks.tell(live("main", 1));
+    await first.hooks.close();
+    const mend = disk.breakTable("hooks");
+    at.answer = answer(204);
+    const second = await HooksUnderTest.startOver({ messages: disk.messages }, settings);
+    second.hooks.tell(live("side", 2));
+    await second.until("delivered_total", 1);
+    await second.hooks.close();
+    mend();
+    const third = await HooksUnderTest.startOver({ messages: disk.messages }, settings);
+    await third.until("delivered_total", 1);
+    expect(at.received.at(-1)).toMatchObject({ stream: "main", body: at.received[0]?.body ?? "" });
+    await stored(disk, 0);
+    await third.hooks.close();
+  });
+
   test("holds no question", async () => {
     using disk = new DiskUnderTest();
     await using at = await HookReceiver.open();
