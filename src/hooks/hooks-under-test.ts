@@ -4,6 +4,7 @@ import { Metrics } from "#observe/metrics.ts";
 import { SimulatedClock } from "#time/simulated-clock.ts";
 import { type Hooks, startHooks } from "./index.ts";
 import type { HookSettings } from "./hook-settings.ts";
+import type { MessageTable } from "./ports.ts";
 import { SECRET } from "./receiver-under-test.ts";
 
 /** A hook that wants everything, with what a test says of it. */
@@ -14,15 +15,36 @@ export function hook(settings: Partial<HookSettings> & Pick<HookSettings, "url">
 
 /** Hooks on simulated time, with real requests. */
 export class HooksUnderTest {
-  readonly clock: SimulatedClock = new SimulatedClock();
+  readonly clock: SimulatedClock;
   readonly observer: RecordingObserver = new RecordingObserver();
   readonly metrics: Metrics = new Metrics();
   hooks!: Hooks;
 
-  static async start(...hooks: readonly HookSettings[]): Promise<HooksUnderTest> {
-    const made = new HooksUnderTest();
-    const { clock, observer, metrics } = made;
-    made.hooks = await startHooks({ hooks, clock, observer, metrics, random: () => 0 });
+  private constructor(clock: SimulatedClock) {
+    this.clock = clock;
+  }
+
+  static start(...hooks: readonly HookSettings[]): Promise<HooksUnderTest> {
+    return HooksUnderTest.#start(new SimulatedClock(), hooks, undefined);
+  }
+
+  /** Starts them over a store, as a process that begins at `wallMs`; by default where simulated time begins. */
+  static startOver(
+    { messages, wallMs }: { readonly messages: MessageTable; readonly wallMs?: number },
+    ...hooks: readonly HookSettings[]
+  ): Promise<HooksUnderTest> {
+    return HooksUnderTest.#start(new SimulatedClock(wallMs), hooks, messages);
+  }
+
+  static async #start(
+    clock: SimulatedClock,
+    hooks: readonly HookSettings[],
+    messages: MessageTable | undefined,
+  ): Promise<HooksUnderTest> {
+    const made = new HooksUnderTest(clock);
+    const { observer, metrics } = made;
+    const stored = messages === undefined ? {} : { messages };
+    made.hooks = await startHooks({ hooks, clock, observer, metrics, random: () => 0, ...stored });
     return made;
   }
 

@@ -7,7 +7,11 @@ import { Decisions } from "./decisions.ts";
 import { Deliveries } from "./deliveries.ts";
 import type { HookSettings } from "./hook-settings.ts";
 import type { HookStatus } from "./hook-status.ts";
+import { hookKeys } from "./hook-key.ts";
 import { type Message, messageOf } from "./message.ts";
+import { Outbox } from "./outbox.ts";
+import type { MessageTable } from "./ports.ts";
+import { restore } from "./restore.ts";
 import { type HookContext, Webhook } from "./webhook.ts";
 
 /** How long pending messages may still be sent when the server stops, milliseconds. */
@@ -21,9 +25,11 @@ export interface HooksOptions {
   readonly metrics: Metrics;
   /** From 0 up to 1, for the delays between attempts; the machine's own unless given. */
   readonly random?: () => number;
+  /** Where messages that were not taken yet outlive the process; without it they wait in memory only. */
+  readonly messages?: MessageTable;
 }
 
-/** Tells other programs what happens to streams, and asks them who may publish. Keeps nothing over a restart. */
+/** Tells other programs what happens to streams, and asks them who may publish. What waits when it ends goes on at the next start. */
 export interface Hooks extends Role {
   /** Whether any hook decides about publications. */
   readonly decides: boolean;
@@ -44,19 +50,30 @@ class RunningHooks implements Hooks {
   readonly #context: HookContext;
   readonly #deliveries: readonly (readonly [Webhook, Deliveries])[];
   readonly #decisions: ReadonlyMap<Webhook, Decisions>;
+  readonly #outbox: Outbox;
   readonly #resolveClosed: (error: null) => void;
   #closing: Promise<void> | undefined;
 
-  constructor({ hooks, clock, observer, metrics, random = Math.random }: HooksOptions) {
+  constructor({ hooks, clock, observer, metrics, random = Math.random, messages }: HooksOptions) {
     const context = { clock, observer, metrics, random };
     this.#context = context;
     const webhooks = hooks.map((settings, position) => new Webhook(settings, position, context));
-    this.#deliveries = webhooks.map((hook) => [hook, new Deliveries(hook, context)] as const);
+    this.#outbox = new Outbox({ table: messages, clock, observer, metrics });
+    const keys = hookKeys(hooks.map(({ url }) => url));
+    const deliveriesOf = (hook: Webhook, position: number): Deliveries =>
+      new Deliveries(hook, keys[position] ?? "", this.#outbox, context);
+    this.#deliveries = webhooks.map((hook, position) => [hook, deliveriesOf(hook, position)] as const);
     const deciding = webhooks.filter((hook) => wants(hook, "stream.publish-requested"));
     this.#decisions = new Map(deciding.map((hook) => [hook, new Decisions(hook, context)]));
     const { promise, resolve } = Promise.withResolvers<Error | null>();
     this.closed = promise;
     this.#resolveClosed = resolve;
+    const restored = this.#deliveries.map(([hook, deliveries], position) => ({
+      key: keys[position] ?? "",
+      deliveries,
+      wants: (type: StreamEvent["type"]) => wants(hook, type),
+    }));
+    if (messages !== undefined) restore({ outbox: this.#outbox, hooks: restored, clock, observer });
   }
 
   get decides(): boolean {
@@ -92,7 +109,11 @@ class RunningHooks implements Hooks {
 
   async #close(graceMs: number): Promise<void> {
     for (const decisions of this.#decisions.values()) decisions.close();
+    // A lane may end at a message only where it is stored.
+    this.#outbox.flush();
     await Promise.all(this.#deliveries.map(([, deliveries]) => deliveries.close(graceMs)));
+    this.#outbox.close();
+    for (const [, deliveries] of this.#deliveries) deliveries.tellLeft();
     this.#resolveClosed(null);
   }
 

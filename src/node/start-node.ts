@@ -119,7 +119,7 @@ async function startGate(
 ): Promise<{ readonly hooks: Hooks; readonly router: Router }> {
   const { config, clock, observer, metrics } = options;
   const around = { clock, observer, metrics };
-  const hooks = await startHooks({ ...around, hooks: config.hooks });
+  const hooks = await startHooks({ ...around, hooks: config.hooks, messages: store.hookMessages });
   closers.add("hooks", (deadlineMs) => hooks.close({ deadlineMs }));
   const checkpoints = guardCheckpoints({ table: store.checkpoints, ...around });
   const airtimes = guardAirtimes({ table: store.airtimes, ...around });

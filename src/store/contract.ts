@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import type { FaultCode } from "#faults/codes.ts";
 import { Fault } from "#faults/fault.ts";
-import { type Store, VERSION_ABSENT } from "./ports.ts";
+import { type HookMessage, type Store, VERSION_ABSENT } from "./ports.ts";
 
 /** How the contract opens a store: `open` twice without `reset` between gives the same data. */
 export interface StoreSubject {
@@ -69,6 +69,45 @@ function recordContract(opened: () => Store): void {
   });
 }
 
+function hookMessageContract(opened: () => Store): void {
+  const message = (hook: string, body: string, happenedMs = 1000): HookMessage => ({ hook, body, happenedMs });
+  const bodies = (): string[] =>
+    opened()
+      .hookMessages.page(0, 100)
+      .map(({ body }) => body);
+
+  test("keeps messages to hooks in their order, page by page, until they are removed", () => {
+    const { hookMessages: table } = opened();
+    expect(table.page(0, 10)).toEqual([]);
+    const rows = table.change({
+      removed: [],
+      added: [message("a", "1"), message("b", "2 ⚽"), message("a", "3", 0.5)],
+    });
+    const [first = 0, second = 0, third = 0] = rows;
+    expect([...rows].sort((a, b) => a - b)).toEqual(rows);
+    expect(table.page(0, 2)).toEqual([
+      { row: first, hook: "a", happenedMs: 1000, body: "1" },
+      { row: second, hook: "b", happenedMs: 1000, body: "2 ⚽" },
+    ]);
+    expect(table.page(second, 2)).toEqual([{ row: third, hook: "a", happenedMs: 0.5, body: "3" }]);
+    table.change({ removed: [second, second, third + 7], added: [message("b", "4")] });
+    expect(bodies()).toEqual(["1", "3", "4"]);
+  });
+
+  test("moves the times of messages, and gives them to a hook that has another name", () => {
+    const { hookMessages: table } = opened();
+    table.change({ removed: [], added: [message("a", "1", 1000), message("b", "2", 2000)] });
+    table.shift(-500);
+    expect(table.page(0, 9).map(({ happenedMs }) => happenedMs)).toEqual([500, 1500]);
+    expect(table.hooks()).toEqual([]);
+    table.enrol(["b", "c"], new Map([["a", "c"]]));
+    expect(table.hooks()).toEqual(["b", "c"]);
+    expect(table.page(0, 9).map(({ hook }) => hook)).toEqual(["c", "b"]);
+    table.enrol(["c"], new Map());
+    expect(table.hooks()).toEqual(["c"]);
+  });
+}
+
 /** What every adapter of {@link Store} must do. */
 export function storeContract(adapter: string, subject: StoreSubject): void {
   describe(`the store contract: ${adapter}`, () => {
@@ -80,6 +119,7 @@ export function storeContract(adapter: string, subject: StoreSubject): void {
     afterEach(() => store.close());
 
     recordContract(() => store);
+    hookMessageContract(() => store);
 
     test("keeps one checkpoint per stream, the last", () => {
       expect(store.checkpoints.load("main")).toBeUndefined();
@@ -110,12 +150,16 @@ export function storeContract(adapter: string, subject: StoreSubject): void {
       await store.streams.put("main", { a: 1 }, VERSION_ABSENT);
       store.checkpoints.save("main", "checkpoint");
       store.airtimes.save("main", "line");
+      store.hookMessages.change({ removed: [], added: [{ hook: "a", happenedMs: 1, body: "waits" }] });
+      store.hookMessages.enrol(["a"], new Map());
       store.close();
       store.close();
       store = await subject.open();
       expect((await store.streams.get("main"))?.value).toEqual({ a: 1 });
       expect(store.checkpoints.load("main")).toBe("checkpoint");
       expect(store.airtimes.list()).toEqual([{ stream: "main", body: "line" }]);
+      expect(store.hookMessages.page(0, 10).map(({ hook, body }) => [hook, body])).toEqual([["a", "waits"]]);
+      expect(store.hookMessages.hooks()).toEqual(["a"]);
     });
   });
 }

@@ -60,6 +60,35 @@ export interface AirtimeTable {
   remove(stream: string): void;
 }
 
+/** A message that a hook has not taken yet. */
+export interface HookMessage {
+  /** Whom it is for: one of {@link HookMessageTable.hooks}. */
+  readonly hook: string;
+  /** When it happened, milliseconds since the Unix epoch. */
+  readonly happenedMs: number;
+  /** As it is posted. */
+  readonly body: string;
+}
+
+/** A {@link HookMessage} with its place in the table: later ones have greater numbers. */
+export interface HookMessageRow extends HookMessage {
+  readonly row: number;
+}
+
+/** Messages that wait for hooks. Methods throw Fault `STORE_FAILED` or `DISK_FULL` when the store cannot read or write, and have changed nothing then. */
+export interface HookMessageTable {
+  /** The first `max` messages behind row `after`, in their order. */
+  page(after: number, max: number): HookMessageRow[];
+  /** Removes rows, adds messages behind all others, and gives the rows of these. Messages leave the checkpoints the room that is reserved for them. */
+  change(changes: { readonly removed: readonly number[]; readonly added: readonly HookMessage[] }): number[];
+  /** Moves the time of every message by `ms`. */
+  shift(ms: number): void;
+  /** The hooks that {@link enrol} wrote last, in their order. */
+  hooks(): string[];
+  /** Remembers the hooks, and gives the messages of those that have another name now to that name. */
+  enrol(hooks: readonly string[], renamed: ReadonlyMap<string, string>): void;
+}
+
 /** Everything that outlives a process. */
 export interface Store {
   readonly streams: RecordTable;
@@ -70,6 +99,7 @@ export interface Store {
   readonly pulls: RecordTable;
   readonly checkpoints: CheckpointTable;
   readonly airtimes: AirtimeTable;
+  readonly hookMessages: HookMessageTable;
   /** Idempotent; nothing may be called afterwards. */
   close(): void;
 }

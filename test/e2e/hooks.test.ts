@@ -177,14 +177,52 @@ describe("an encoder", () => {
   }, 90_000);
 });
 
-describe("the server", () => {
-  test("tells the end of every broadcast before it stops, and never logged a secret", async () => {
+describe("a node that is killed", () => {
+  test("tells after its start what a hook had not taken, in order and with the same ids, and then what is newer", async () => {
     await eventually(15_000, "the other streams to be over", () =>
       story("guest").includes("ended") ? true : undefined,
     );
+    listener.answer = answer(503);
+    const before = ofStream("main").length;
+    main.kill("SIGKILL");
+    const refused = await eventually(5000, "the interruption to be told in vain", () => ofStream("main")[before]);
+    const headers = { authorization: `Bearer ${platform.adminToken}` };
+    const stopped = await fetch(`${platform.http}/api/v1/streams/main/stop`, { method: "POST", headers });
+    expect(stopped.ok).toBe(true);
+    await eventually(5000, "the end to wait behind it", async () =>
+      (await metric("pending", 0)) === 2 ? true : undefined,
+    );
+    process.kill(await platform.nodePid(), "SIGKILL");
+    listener.answer = answer(204);
+    const end = await eventually(8000, "the end to be told", () =>
+      ofStream("main").find(({ data }) => data["why"] === "removed"),
+    );
+    main = encoder(MAIN_KEY);
+    await untilOnAir(platform);
+    const next = await eventually(5000, "the next broadcast to be told", () =>
+      ofStream("main").findLast(
+        ({ type, data }) => type === "stream.live" && data["timelineId"] !== end.data["timelineId"],
+      ),
+    );
+    const heard = ofStream("main")
+      .slice(before)
+      .map(({ id }) => id);
+    // At least once: the node may have been killed while an answer was on its way.
+    expect(heard.filter((id, i) => id !== heard[i - 1])).toEqual([refused.id, end.id, next.id]);
+    expect(refused).toMatchObject({ type: "stream.interrupted", data: { why: "lost" } });
+    expect(heard.filter((id) => id === refused.id).length).toBeGreaterThan(1);
+    expect(logged("hook.restored")).toMatchObject([{ hook: "hooks[0]", messages: 2 }]);
+    expect(listener.complaints).toEqual([]);
+  }, 60_000);
+});
+
+describe("the server", () => {
+  test("tells the end of every broadcast before it stops, and never logged a secret", async () => {
     platform.process.kill("SIGTERM");
-    await eventually(15_000, "the last message", () => (story("main").includes("ended") ? true : undefined));
-    expect(ofStream("main").at(-1)?.data["why"]).toBe("shutdown");
+    await eventually(15_000, "the last message", () =>
+      ofStream("main").at(-1)?.data["why"] === "shutdown" ? true : undefined,
+    );
+    expect(ofStream("main").at(-1)?.type).toBe("stream.ended");
     expect(listener.complaints).toEqual([]);
     await eventually(15_000, "the server to stop", () => platform.process.exitCode ?? undefined);
     const output = platform.output();

@@ -20,6 +20,16 @@ const STEPS: readonly string[] = [
      stream TEXT PRIMARY KEY,
      body TEXT NOT NULL
    ) STRICT, WITHOUT ROWID;`,
+  `CREATE TABLE hook_messages (
+     row INTEGER PRIMARY KEY CHECK (row BETWEEN 1 AND 9007199254740991),
+     hook TEXT NOT NULL,
+     happened_ms REAL NOT NULL,
+     body TEXT NOT NULL
+   ) STRICT;
+   CREATE TABLE hooks (
+     position INTEGER PRIMARY KEY,
+     hook TEXT NOT NULL
+   ) STRICT;`,
 ];
 
 /** Brings the schema up to date in one transaction. @throws Fault `STORE_FAILED` when a newer version of the program wrote it. */

@@ -12,6 +12,7 @@ import {
   type StoredRecord,
   VERSION_ABSENT,
 } from "#store/ports.ts";
+import { SqliteHookMessages } from "./hook-messages.ts";
 import { migrate } from "./migrations.ts";
 import { reserveRoom } from "./reserve.ts";
 import { sqliteFault, translating } from "./sqlite-fault.ts";
@@ -157,6 +158,7 @@ export function openSqliteStore(path: string): Store {
       pulls: new SqliteRecords(database, path, "pulls"),
       checkpoints: new SqliteTexts(database, path, "checkpoints"),
       airtimes: new SqliteTexts(database, path, "airtimes"),
+      hookMessages: new SqliteHookMessages(database, path),
       close: () => {
         if (isOpen) database.close();
         isOpen = false;
