@@ -14,6 +14,7 @@ import { type Pictures, startPictures } from "#pictures/index.ts";
 import { type Pull, startPull } from "#pull/index.ts";
 import { type Restream, startRestream } from "#restream/index.ts";
 import { type Router, startRouter } from "#router/index.ts";
+import type { RouterPorts } from "#router/ports.ts";
 import { startSlates } from "#slate/index.ts";
 import { openSecretFiles } from "#store/files/secret-files.ts";
 import { type Ladder, parseLadder } from "#media/ladder.ts";
@@ -105,12 +106,12 @@ async function startControlPlane(options: NodeOptions, store: Store, expeller: R
   });
 }
 
-/** The router, and before it the hooks, so that they hear of the last broadcast's end. */
+/** The router, and before it the hooks, so that they hear of the last broadcast's end. `late.pictures` is what decodes, once it is there. */
 async function startGate(
   options: NodeOptions,
   store: Store,
   closers: Closers,
-): Promise<{ readonly hooks: Hooks; readonly router: Router }> {
+): Promise<{ readonly hooks: Hooks; readonly router: Router; readonly late: { pictures?: Pictures } }> {
   const { config, clock, observer, metrics } = options;
   const around = { clock, observer, metrics };
   const hooks = await startHooks({ ...around, hooks: config.hooks });
@@ -119,10 +120,13 @@ async function startGate(
   tellSlateFiles(config, observer);
   const slates = await startSlates({ clock, observer });
   closers.add("slates", (deadlineMs) => slates.close({ deadlineMs }));
-  const router = await startRouter({ ...around, checkpoints, slates });
+  const late: { pictures?: Pictures } = {};
+  const decodes: RouterPorts["decodes"] = (config, keyframe) =>
+    late.pictures?.judge(config, keyframe) ?? Promise.resolve({ verdict: "unknown", why: "the node starts" });
+  const router = await startRouter({ ...around, checkpoints, slates, decodes });
   closers.add("router", () => router.close());
   router.onEvent((event) => hooks.tell(event));
-  return { hooks, router };
+  return { hooks, router, late };
 }
 
 /** The transcoder, which asks the catalogue for each stream's ladder. */
@@ -161,7 +165,7 @@ async function startParts(options: NodeOptions, closers: Closers, isReady: () =>
   const store = openSqliteStore(join(config.dataDir, "grandstand.db"));
   closers.add("store", () => store.close());
   const around = { clock, observer, metrics };
-  const { hooks, router } = await startGate(options, store, closers);
+  const { hooks, router, late } = await startGate(options, store, closers);
   const control = await startControlPlane(options, store, router);
   const { catalogue } = control;
   const transcoder = await startLadder(options, router, catalogue);
@@ -169,6 +173,8 @@ async function startParts(options: NodeOptions, closers: Closers, isReady: () =>
   const restream = await startRestream({ ...around, directory: transcoder, targets: control.targets });
   closers.add("restream", (deadlineMs) => restream.close({ deadlineMs }));
   const pictures = await startPictures({ ...around, directory: router });
+  late.pictures = pictures;
+  pictures.onReport((report) => router.judged(report));
   closers.add("pictures", (deadlineMs) => pictures.close({ deadlineMs }));
   const origin = await startOrigin({ ...around, directory: transcoder });
   closers.add("origin", (deadlineMs) => origin.close({ deadlineMs }));

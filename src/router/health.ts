@@ -48,11 +48,13 @@ export interface SessionHealth {
   readonly encoder: string | null;
   readonly connectedMs: number;
   readonly bitrate: number;
+  /** Why it cannot be on air though it sends, a sentence without its full stop; `null` where it can. */
+  readonly problem: string | null;
 }
 
 /** How one encoder session is doing. */
 export function sessionHealth(session: EncoderSession, state: SessionHealth["state"], nowMs: number): SessionHealth {
-  const { id, role, request, metadata, connectedMs, arrivedMs, meter } = session;
+  const { id, role, request, metadata, connectedMs, arrivedMs, meter, decodability } = session;
   return {
     id,
     role,
@@ -63,6 +65,7 @@ export function sessionHealth(session: EncoderSession, state: SessionHealth["sta
     encoder: textOf(metadata?.["encoder"]) ?? request.encoder ?? null,
     connectedMs,
     bitrate: meter.bitrate,
+    problem: decodability.problem === undefined ? null : `its pictures cannot be decoded: ${decodability.problem}`,
   };
 }
 

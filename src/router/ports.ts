@@ -3,6 +3,7 @@ import type { Metrics } from "#observe/metrics.ts";
 import type { Clock } from "#time/clock.ts";
 import type { BusyPolicy, Continuity, ReturnPolicy } from "#media/publish.ts";
 import type { SlateMaker } from "#media/slate.ts";
+import type { VideoConfig } from "#media/track.ts";
 import type { GateCheckpoint } from "#timeline/checkpoint.ts";
 
 /** Keeps the last checkpoint of each stream. Synchronous: a cut is announced only after its checkpoint is written. */
@@ -12,10 +13,20 @@ export interface CheckpointStore {
   remove(stream: string): void;
 }
 
+/** What a decoder said of one keyframe. */
+export interface KeyframeJudgement {
+  /** `unknown` says nothing of its encoder. */
+  readonly verdict: "unknown" | "intact" | "damaged";
+  /** What is wrong with it, in a few words. */
+  readonly why: string;
+}
+
 /** What the router needs from the rest of the node. */
 export interface RouterPorts {
   readonly checkpoints: CheckpointStore;
   readonly slates: SlateMaker;
+  /** Decodes a keyframe of an encoder that is not on air. Without it an encoder whose pictures could not be decoded stays off air. */
+  readonly decodes?: (config: VideoConfig, keyframe: Uint8Array) => Promise<KeyframeJudgement>;
   readonly clock: Clock;
   readonly observer: Observer;
   readonly metrics: Metrics;
