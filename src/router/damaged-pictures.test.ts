@@ -89,6 +89,9 @@ test("an encoder whose pictures are damaged is replaced at its second damaged ke
   expect([show.heldMs, show.problems]).toEqual([0, [PROBLEM, null]]);
   const [told] = stage.observer.named("session.undecodable");
   expect(told).toMatchObject({ level: "warn", fields: { session: 1, why: "noise" } });
+  expect(stage.router.health("main")?.warnings).toMatchObject([
+    { code: "PICTURES_UNDECODABLE", sentence: `Lavf60 from 192.0.2.1 is kept off air: ${PROBLEM}.` },
+  ]);
   // One in two seconds is tried.
   expect(stage.tried).toBeWithin(2, 5);
   await stage.run(20, first, second);

@@ -105,6 +105,7 @@ export function broadcastHealth(facts: BroadcastFacts): BroadcastHealth {
       dependentCuts: counters.dependentCuts,
       jumps: counters.jumps,
       lags,
+      sessions,
       encoder: facts.encoder ?? textOf(gate.encoderMetadata?.["encoder"]) ?? null,
     }),
     segments: counters.cuts,
@@ -160,6 +161,7 @@ export interface WarningFacts {
   readonly dependentCuts: number;
   readonly jumps: number;
   readonly lags: number;
+  readonly sessions: readonly SessionHealth[];
   readonly encoder: string | null;
 }
 
@@ -180,6 +182,14 @@ function keyframeWarning(interval: KeyframeInterval, encoder: string | null): He
 export function warningsOf(facts: WarningFacts): HealthWarning[] {
   const warnings: HealthWarning[] = [];
   const { interval } = facts;
+  for (const { problem, encoder, address } of facts.sessions) {
+    if (problem === null) continue;
+    warnings.push({
+      code: "PICTURES_UNDECODABLE",
+      sentence: `${encoder ?? "The encoder"} from ${address} is kept off air: ${problem}.`,
+      fix: "Restart it, and look at what lies between it and this server.",
+    });
+  }
   if (interval !== null && interval.max > KEYFRAME_INTERVAL_MS_MAX)
     warnings.push(keyframeWarning(interval, facts.encoder));
   else if (facts.dependentCuts > 0 && interval !== null) {

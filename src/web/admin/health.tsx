@@ -219,10 +219,10 @@ function Sessions({ name, health, nowMs }: { name: string; health: StreamHealth;
               <td data-label="State">
                 {STATE_WORDS[state]} {health.sessions.length > 1 && <span class="quiet">{role}</span>}{" "}
                 {problem !== null && (
-                  <span class="warning" role="status">
-                    <Icon name="warning" /> {problem}
+                  <span title={problem}>
+                    <Icon name="warning" /> not decodable
                   </span>
-                )}
+                )}{" "}
                 {state === "standby" && problem === null && <SwitchButton stream={name} session={id} />}
               </td>
             </tr>
