@@ -100,6 +100,10 @@ const health = z
         encoder: z.string().nullable(),
         connectedMs: ms,
         bitrate: z.number(),
+        problem: z
+          .string()
+          .nullable()
+          .describe("why it cannot be on air though it sends, such as pictures that cannot be decoded"),
       }),
     ),
     tracks: z.array(trackHealth),

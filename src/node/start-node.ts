@@ -14,6 +14,7 @@ import { type Pictures, startPictures } from "#pictures/index.ts";
 import { type Pull, startPull } from "#pull/index.ts";
 import { type Restream, startRestream } from "#restream/index.ts";
 import { type Router, startRouter } from "#router/index.ts";
+import type { RouterPorts } from "#router/ports.ts";
 import { startSlates } from "#slate/index.ts";
 import { openSecretFiles } from "#store/files/secret-files.ts";
 import { type Ladder, parseLadder } from "#media/ladder.ts";
@@ -111,12 +112,12 @@ async function startControlPlane(options: NodeOptions, store: Store, expeller: R
   });
 }
 
-/** The router, and before it the hooks, so that they hear of the last broadcast's end. */
+/** The router, and before it the hooks, so that they hear of the last broadcast's end. `judgeWith` gives it what decodes keyframes, once that is there. */
 async function startGate(
   options: NodeOptions,
   store: Store,
   closers: Closers,
-): Promise<{ readonly hooks: Hooks; readonly router: Router }> {
+): Promise<{ readonly hooks: Hooks; readonly router: Router; readonly judgeWith: (pictures: Pictures) => void }> {
   const { config, clock, observer, metrics } = options;
   const around = { clock, observer, metrics };
   const hooks = await startHooks({ ...around, hooks: config.hooks, messages: store.hookMessages });
@@ -126,10 +127,17 @@ async function startGate(
   tellSlateFiles(config, observer);
   const slates = await startSlates({ clock, observer });
   closers.add("slates", (deadlineMs) => slates.close({ deadlineMs }));
-  const router = await startRouter({ ...around, checkpoints, airtimes, slates });
+  let pictures: Pictures | undefined;
+  const decodes: RouterPorts["decodes"] = (config, keyframe) =>
+    pictures?.judge(config, keyframe) ?? Promise.resolve({ verdict: "unknown", why: "the node starts" });
+  const router = await startRouter({ ...around, checkpoints, airtimes, slates, decodes });
   closers.add("router", () => router.close());
   router.onEvent((event) => hooks.tell(event));
-  return { hooks, router };
+  const judgeWith = (started: Pictures): void => {
+    pictures = started;
+    pictures.onReport((report) => router.judged(report));
+  };
+  return { hooks, router, judgeWith };
 }
 
 /** The transcoder, which asks the catalogue for each stream's ladder. */
@@ -168,7 +176,7 @@ async function startParts(options: NodeOptions, closers: Closers, isReady: () =>
   const store = openSqliteStore(join(config.dataDir, "grandstand.db"));
   closers.add("store", () => store.close());
   const around = { clock, observer, metrics };
-  const { hooks, router } = await startGate(options, store, closers);
+  const { hooks, router, judgeWith } = await startGate(options, store, closers);
   const control = await startControlPlane(options, store, router);
   const { catalogue } = control;
   const transcoder = await startLadder(options, router, catalogue);
@@ -176,6 +184,7 @@ async function startParts(options: NodeOptions, closers: Closers, isReady: () =>
   const restream = await startRestream({ ...around, directory: transcoder, targets: control.targets });
   closers.add("restream", (deadlineMs) => restream.close({ deadlineMs }));
   const pictures = await startPictures({ ...around, directory: router });
+  judgeWith(pictures);
   closers.add("pictures", (deadlineMs) => pictures.close({ deadlineMs }));
   const origin = await startOrigin({ ...around, directory: transcoder });
   closers.add("origin", (deadlineMs) => origin.close({ deadlineMs }));

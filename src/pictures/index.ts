@@ -9,7 +9,7 @@ import type { Clock } from "#time/clock.ts";
 import { ticksToMicros } from "#time/ticks.ts";
 import { type PictureOutcome, PictureProcess } from "./picture-process.ts";
 import { pictureSize, stillSize } from "./picture-size.ts";
-import { KEYFRAME_BYTES_MAX } from "./picture-wire.ts";
+import { KEYFRAME_BYTES_MAX, type KeyframeVerdict } from "./picture-wire.ts";
 import { type Picture, type Still, Storyboard, type StoryboardSnapshot } from "./storyboard.ts";
 
 /** A keyframe this long after the last picture makes the next one, milliseconds: every 5 s where keyframes come each second. */
@@ -19,6 +19,10 @@ const PAUSE_AFTER_LOSS_MS = 30_000;
 /** How long the last picture stays after the end of a broadcast, milliseconds. */
 const KEPT_AFTER_END_MS = 60_000;
 
+/** Keyframes of encoders that are not on air that wait for their verdict; what comes beyond gets none. */
+const JUDGED_WAITING_MAX = 8;
+
+const NOT_DECODED: Judgement = { verdict: "unknown", why: "it was not decoded" };
 const LOST = "the process that makes still pictures was lost; it is started again by itself";
 
 /** What {@link startPictures} needs. */
@@ -32,6 +36,17 @@ export interface PicturesOptions {
   readonly process?: PictureMaker;
 }
 
+/** What the decoder made of a keyframe that was published. */
+export interface KeyframeReport {
+  readonly stream: string;
+  readonly timelineId: string;
+  /** When the keyframe is shown, stream time in microseconds. */
+  readonly atMicros: number;
+  readonly verdict: "intact" | "damaged";
+  /** What is wrong with it, in a few words; empty where nothing is. */
+  readonly why: string;
+}
+
 /** Makes one picture at a time. */
 export type PictureMaker = Pick<PictureProcess, "make" | "stop">;
 
@@ -43,6 +58,16 @@ export interface Pictures extends Role {
   storyboard(stream: string): StoryboardSnapshot | undefined;
   /** One still by its version, while it is in the storyboard. */
   still(stream: string, version: string): Still | undefined;
+  /** Calls `listener` with what became of each encoder's keyframe that was decoded for a picture. It must not throw. The answer ends it. */
+  onReport(listener: (report: KeyframeReport) => void): () => void;
+  /** Decodes a keyframe of an encoder that is not on air and tells whether it is whole; no picture is kept. Never rejects. */
+  judge(config: VideoConfig, keyframe: Uint8Array): Promise<Judgement>;
+}
+
+/** What the decoder made of a keyframe, and why. */
+export interface Judgement {
+  readonly verdict: KeyframeVerdict;
+  readonly why: string;
 }
 
 interface Keyframe {
@@ -67,6 +92,17 @@ interface Subject {
   dueMs: number;
   /** Its keyframes gave no picture, and that was told. */
   isRefused: boolean;
+  /** One of its keyframes was whole: damaged ones make no picture any more. */
+  hasBeenIntact: boolean;
+  /** Damaged keyframes in a row. */
+  damaged: number;
+}
+
+/** A keyframe of an encoder that is not on air. */
+interface Judged {
+  readonly config: VideoConfig;
+  readonly keyframe: Uint8Array;
+  readonly done: (judgement: Judgement) => void;
 }
 
 class RunningPictures implements Pictures {
@@ -78,6 +114,8 @@ class RunningPictures implements Pictures {
   readonly #onAir = new Set<Subject>();
   readonly #running = new Set<Promise<void>>();
   readonly #abort = new AbortController();
+  readonly #listeners = new Set<(report: KeyframeReport) => void>();
+  readonly #judged: Judged[] = [];
   readonly #stopListening: () => void;
   readonly #removeGauge: () => void;
   readonly #resolveClosed: (error: Error | null) => void;
@@ -118,6 +156,21 @@ class RunningPictures implements Pictures {
     return this.#subjects.get(stream)?.storyboard?.find(version);
   }
 
+  onReport(listener: (report: KeyframeReport) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  judge(config: VideoConfig, keyframe: Uint8Array): Promise<Judgement> {
+    const isRoom = this.#judged.length < JUDGED_WAITING_MAX && keyframe.byteLength <= KEYFRAME_BYTES_MAX;
+    // The worker rests while nothing is on air.
+    if (!isRoom || this.#onAir.size === 0) return Promise.resolve(NOT_DECODED);
+    const { promise, resolve } = Promise.withResolvers<Judgement>();
+    this.#judged.push({ config, keyframe, done: resolve });
+    if (!this.#isBusy) this.#track(this.#work());
+    return promise;
+  }
+
   async close(): Promise<void> {
     if (!this.#abort.signal.aborted) {
       this.#stopListening();
@@ -153,6 +206,8 @@ class RunningPictures implements Pictures {
       waiting: undefined,
       dueMs: 0,
       isRefused: false,
+      hasBeenIntact: false,
+      damaged: 0,
     };
     this.#subjects.set(stream, subject);
     this.#onAir.add(subject);
@@ -224,27 +279,54 @@ class RunningPictures implements Pictures {
   /** Has pictures made, one after the other, until no keyframe waits. The stream that waits longest for a picture comes first. */
   async #work(): Promise<void> {
     this.#isBusy = true;
-    for (;;) {
+    while (!this.#abort.signal.aborted) {
+      const judged = this.#judged.shift();
+      if (judged !== undefined) await this.#judge(judged);
       let next: Subject | undefined;
       for (const subject of this.#onAir)
         if (subject.waiting !== undefined && subject.dueMs < (next?.dueMs ?? Number.POSITIVE_INFINITY)) next = subject;
-      if (next?.waiting === undefined || this.#abort.signal.aborted) break;
-      const { waiting } = next;
-      next.waiting = undefined;
-      await this.#make(next, waiting);
+      if (next?.waiting !== undefined && !this.#abort.signal.aborted) {
+        const { waiting } = next;
+        next.waiting = undefined;
+        await this.#make(next, waiting);
+      } else if (this.#judged.length === 0) break;
     }
+    for (const { done } of this.#judged.splice(0)) done(NOT_DECODED);
     this.#isBusy = false;
   }
 
   async #make(subject: Subject, keyframe: Keyframe): Promise<void> {
     const { config, frame } = keyframe;
+    const { signal } = this.#abort;
     subject.dueMs = this.#options.clock.nowMs() + PICTURE_EVERY_MS;
     const { codec, record } = config;
-    const job = { id: ++this.#jobs >>> 0, codec, record, keyframe: frame.payload, ...pictureSize(config) };
+    const job = { id: this.#nextId, codec, record, keyframe: frame.payload, ...pictureSize(config) };
     const outcome = await this.#process.make(job);
-    if (outcome.kind === "picture") this.#keepPicture(subject, keyframe, outcome);
+    if (outcome.kind !== "lost") this.#note(subject, keyframe, outcome);
+    const isGood = outcome.kind === "picture" && (outcome.verdict !== "damaged" || !subject.hasBeenIntact);
+    if (isGood) this.#keepPicture(subject, keyframe, outcome);
     // What the end of the broadcast, or ours, cut short is nobody's fault.
-    else if (this.#onAir.has(subject) && !this.#abort.signal.aborted) this.#tellFailure(subject, outcome);
+    else if (this.#onAir.has(subject) && !signal.aborted) this.#tellFailure(subject, outcome);
+  }
+
+  /** Tells whether the keyframe was whole. After the first one that was not, the next is decoded at once; a held picture says nothing new. */
+  #note(subject: Subject, { frame, atMicros }: Keyframe, { verdict, why }: Judgement): void {
+    if (verdict === "unknown" || (frame.flags & FrameFlag.SLATE) !== 0) return;
+    subject.hasBeenIntact ||= verdict === "intact";
+    subject.damaged = verdict === "damaged" ? subject.damaged + 1 : 0;
+    if (subject.damaged === 1) subject.dueMs = this.#options.clock.nowMs();
+    const { stream, timelineId } = subject;
+    for (const listener of this.#listeners) listener({ stream, timelineId, atMicros, verdict, why });
+  }
+
+  async #judge({ config, keyframe, done }: Judged): Promise<void> {
+    const { codec, record } = config;
+    const outcome = await this.#process.make({ id: this.#nextId, codec, record, keyframe, width: 0, height: 0 });
+    done(outcome.kind === "lost" ? { verdict: "unknown", why: outcome.why } : outcome);
+  }
+
+  get #nextId(): number {
+    return ++this.#jobs >>> 0;
   }
 
   #keepPicture(subject: Subject, keyframe: Keyframe, { bytes, still }: PictureOutcome & { kind: "picture" }): void {
@@ -259,7 +341,7 @@ class RunningPictures implements Pictures {
     subject.storyboard?.add({ bytes: still, ...named, atMicros, ...stillSize(pictureSize(config)) });
   }
 
-  #tellFailure(subject: Subject, { kind, why }: PictureOutcome & { kind: "lost" | "none" }): void {
+  #tellFailure(subject: Subject, { kind, why }: PictureOutcome): void {
     const { clock, observer } = this.#options;
     const { stream } = subject;
     this.#failed.add();

@@ -1,16 +1,63 @@
-import type { Frame } from "node-av/lib";
-import { decodeOne } from "#codecs/decode-one.ts";
+import { AV_FRAME_FLAG_CORRUPT, AVERROR_INVALIDDATA, FF_DECODE_ERROR_MISSING_REFERENCE } from "node-av/constants";
+import { type CodecContext, FFmpegError, Frame, Packet } from "node-av/lib";
 import { openVideoDecoder } from "#codecs/video-decoder.ts";
 import type { VideoCodec } from "#media/track.ts";
+import type { KeyframeVerdict } from "./picture-wire.ts";
+
+/** What came out of a keyframe. */
+export interface DecodedKeyframe {
+  readonly verdict: KeyframeVerdict;
+  /** What is wrong with it, in a few words; empty where nothing is. */
+  readonly why: string;
+  /** Belongs to the caller, who frees it. */
+  readonly picture: Frame | undefined;
+}
 
 /**
- * Decodes one keyframe by itself; the picture belongs to the caller, who frees it. `undefined` when nothing comes out of it.
- * @throws Fault `CODEC_UNSUPPORTED`, FFmpegError when the parameters or the keyframe are refused.
+ * Decodes one keyframe by itself and tells whether it is whole. A damaged one may give a picture all the same. One that is no beginning by
+ * itself, such as a recovery point that is reached by and by, gives none and is not called damaged.
+ * @throws Fault `CODEC_UNSUPPORTED` when the parameters are refused, FFmpegError for what is no fault of the keyframe.
  */
-export function decodeKeyframe(
+export async function decodeKeyframe(
   codec: VideoCodec,
   record: Uint8Array,
   keyframe: Uint8Array,
-): Promise<Frame | undefined> {
-  return Promise.try(() => decodeOne(openVideoDecoder({ codec, record }), keyframe));
+): Promise<DecodedKeyframe> {
+  const strict = await decode(openVideoDecoder({ codec, record, isStrict: true }), keyframe);
+  if (strict.verdict !== "damaged" || strict.picture !== undefined) return strict;
+  const { picture } = await decode(openVideoDecoder({ codec, record }), keyframe);
+  return { ...strict, picture };
+}
+
+/** Decodes with a decoder that is used once, and frees it. */
+async function decode(context: CodecContext, keyframe: Uint8Array): Promise<DecodedKeyframe> {
+  const packet = new Packet();
+  packet.alloc();
+  const picture = new Frame();
+  picture.alloc();
+  let isThere = false;
+  try {
+    packet.data = Buffer.from(keyframe.buffer, keyframe.byteOffset, keyframe.byteLength);
+    const sent = await context.sendPacket(packet);
+    await context.sendPacket(null);
+    isThere = context.receiveFrameSync(picture) >= 0;
+    if (sent === AVERROR_INVALIDDATA)
+      return damaged("its keyframes break the rules of the codec", isThere ? picture : undefined);
+    FFmpegError.throwIfError(sent, "decode a keyframe");
+    if (!isThere) return { verdict: "unknown", why: "it gives no picture by itself", picture: undefined };
+    // What refers to pictures before it is not whole without them, and damaged no more than that.
+    const errors = picture.decodeErrorFlags & ~FF_DECODE_ERROR_MISSING_REFERENCE;
+    if (errors !== 0) return damaged("parts of its keyframes are missing or make no sense", picture);
+    const isUnsure = picture.decodeErrorFlags !== 0 || (picture.flags & AV_FRAME_FLAG_CORRUPT) !== 0;
+    if (isUnsure) return { verdict: "unknown", why: "it needs pictures from before it", picture };
+    return { verdict: "intact", why: "", picture };
+  } finally {
+    if (!isThere) picture.free();
+    packet.free();
+    context.freeContext();
+  }
+}
+
+function damaged(why: string, picture: Frame | undefined): DecodedKeyframe {
+  return { verdict: "damaged", why, picture };
 }

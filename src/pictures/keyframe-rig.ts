@@ -13,7 +13,7 @@ export interface CodedKeyframe {
 }
 
 const FORMS: Readonly<
-  Record<VideoCodec, { readonly args: readonly string[]; parse(bytes: Buffer, size: string): CodedKeyframe }>
+  Record<VideoCodec, { readonly args: readonly string[]; parse(bytes: Buffer, size: string): CodedKeyframe[] }>
 > = {
   avc: { args: ["-c:v", "libx264", "-f", "flv"], parse: parseFlv },
   hevc: { args: ["-c:v", "libx265", "-x265-params", "log-level=none", "-f", "hevc"], parse: parseHevc },
@@ -21,14 +21,30 @@ const FORMS: Readonly<
   vp9: { args: ["-c:v", "libvpx-vp9", "-f", "ivf"], parse: parseVp9 },
 };
 
+/** What to encode. */
+interface CodedOptions {
+  readonly size?: string;
+  readonly source?: string;
+  readonly args?: readonly string[];
+  /** Pictures to encode; H.264 alone gives keyframes beyond the first. */
+  readonly frames?: number;
+}
+
 /** Encodes one picture. `source` is a lavfi source with its options, without the size. */
-export function makeKeyframe(
+export function makeKeyframe(codec: VideoCodec, options: CodedOptions = {}): CodedKeyframe {
+  const [first] = makeKeyframes(codec, options);
+  if (first === undefined) throw new Error("ffmpeg wrote no picture");
+  return first;
+}
+
+/** Encodes pictures and gives those of them that the encoder calls keyframes. */
+export function makeKeyframes(
   codec: VideoCodec,
-  { size = "1280x720", source = "testsrc2=", args = [] }: { size?: string; source?: string; args?: string[] } = {},
-): CodedKeyframe {
+  { size = "1280x720", source = "testsrc2=", args = [], frames = 1 }: CodedOptions = {},
+): CodedKeyframe[] {
   const form = FORMS[codec];
-  const input = ["-v", "error", "-f", "lavfi", "-i", `${source}size=${size}:rate=25`, "-frames:v", "1"];
-  const all = [...input, "-pix_fmt", "yuv420p", ...args, ...form.args, "pipe:1"];
+  const input = ["-v", "error", "-f", "lavfi", "-i", `${source}size=${size}:rate=25`, "-frames:v", String(frames)];
+  const all = [...input, "-pix_fmt", "yuv420p", ...form.args.slice(0, -2), ...args, ...form.args.slice(-2), "pipe:1"];
   const { stdout, stderr, status } = spawnSync("ffmpeg", all, {
     maxBuffer: 1 << 26,
     env: { ...process.env, SVT_LOG: "1" },
@@ -38,22 +54,24 @@ export function makeKeyframe(
 }
 
 /** FLV 10.1 §E.4. */
-function parseFlv(flv: Buffer): CodedKeyframe {
+function parseFlv(flv: Buffer): CodedKeyframe[] {
+  const found: CodedKeyframe[] = [];
   let config: VideoConfig | undefined;
   for (let at = 13; at + 11 < flv.length; ) {
     const size = flv.readUIntBE(at + 1, 3);
     const body = flv.subarray(at + 11, at + 11 + size);
     const payload = Uint8Array.from(body.subarray(5));
     if (flv[at] === 9 && body[1] === 0) config = parseAvcConfig(payload);
-    if (flv[at] === 9 && body[1] === 1 && config !== undefined) return { config, payload };
+    const isKey = flv[at] === 9 && body[1] === 1 && (body[0] ?? 0) >> 4 === 1;
+    if (isKey && config !== undefined) found.push({ config, payload });
     at += 11 + size + 4;
   }
-  throw new Error("ffmpeg wrote no picture");
+  return found;
 }
 
-function parseHevc(stream: Buffer): CodedKeyframe {
+function parseHevc(stream: Buffer): CodedKeyframe[] {
   const slices = splitAnnexB(stream).filter((unit) => (((unit[0] ?? 0) >> 1) & 0x3f) < 32);
-  return { config: parseHevcConfig(Uint8Array.from(stream)), payload: joinLengthPrefixed(slices) };
+  return [{ config: parseHevcConfig(Uint8Array.from(stream)), payload: joinLengthPrefixed(slices) }];
 }
 
 /** The first frame of an IVF file, behind a header of 32 bytes, its size and its time. */
@@ -61,14 +79,14 @@ function firstOfIvf(ivf: Buffer): Uint8Array {
   return Uint8Array.from(ivf.subarray(44, 44 + ivf.readUInt32LE(32)));
 }
 
-function parseAv1(ivf: Buffer): CodedKeyframe {
+function parseAv1(ivf: Buffer): CodedKeyframe[] {
   const payload = withoutTransportObus(firstOfIvf(ivf));
   const config = splitObus(payload)[0]?.type === 1 ? av1ConfigOf(payload) : undefined;
   if (config === undefined) throw new Error("ffmpeg wrote no sequence header");
-  return { config, payload };
+  return [{ config, payload }];
 }
 
-function parseVp9(ivf: Buffer, size: string): CodedKeyframe {
+function parseVp9(ivf: Buffer, size: string): CodedKeyframe[] {
   const [width = 0, height = 0] = size.split("x").map(Number);
   const config: VideoConfig = {
     kind: "video",
@@ -79,5 +97,5 @@ function parseVp9(ivf: Buffer, size: string): CodedKeyframe {
     pixelAspect: { num: 1, den: 1 },
     codecs: "vp09.00.31.08",
   };
-  return { config, payload: firstOfIvf(ivf) };
+  return [{ config, payload: firstOfIvf(ivf) }];
 }

@@ -133,9 +133,13 @@ test(
 
 test.each([
   ["nonsense", "process.stdout.write('HTTP/1.1 200 OK, and so on')", "nonsense"],
-  ["a picture that is none", "process.stdout.write(Uint8Array.of(0, 0, 0, 6, 0, 0, 0, 0, 1, 7))", "nonsense"],
+  [
+    "a picture that is none",
+    "process.stdout.write(Uint8Array.of(0, 0, 0, 13, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 1, 7))",
+    "nonsense",
+  ],
   ["a crash with words", "console.error('out of luck'); process.exit(3)", "ended with code 3: out of luck"],
-  ["an early answer", "process.stdout.write(Uint8Array.of(0, 0, 0, 6, 0, 0, 0, 0, 2, 65))", "what nobody asked"],
+  ["an early answer", "process.stdout.write(Uint8Array.of(0, 0, 0, 6, 0, 0, 0, 0, 2, 1))", "what nobody asked"],
   ["a keen reader that says nothing", "process.stdin.resume()", "did not answer"],
 ])("a worker of another mind is given up: %s", async (name, code, why) => {
   const folder = mkdtempSync(join(tmpdir(), "grandstand-pictures-"));

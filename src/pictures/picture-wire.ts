@@ -2,8 +2,10 @@
  * What the node and its picture worker say to each other: records behind their length, one answer to each job, in order.
  *
  *     job      u32 length │ u32 id │ u8 codec │ u16 width │ u16 height │ u32 record bytes │ decoder configuration record │ keyframe
- *     answer   u32 length │ u32 id │ u8 1: a picture │ u32 picture bytes │ WebP │ the same in small, WebP
- *              u32 length │ u32 id │ u8 2: none      │ why not, in UTF-8
+ *     answer   u32 length │ u32 id │ u8 1: a picture │ u8 verdict │ u16 bytes of why │ why, in UTF-8 │ u32 picture bytes │ WebP │ in small, WebP
+ *              u32 length │ u32 id │ u8 2: none      │ u8 verdict │ why, in UTF-8
+ *
+ * A job of width and height 0 wants no picture, only the verdict.
  */
 import { ByteReader } from "#bytes/reader.ts";
 import { RecordReader } from "#bytes/records.ts";
@@ -20,8 +22,12 @@ export const PICTURE_BYTES_MAX: number = 1024 * 1024;
 const HEAD_BYTES_MAX = 70_000;
 
 const CODECS: readonly VideoCodec[] = ["avc", "hevc", "av1", "vp9"];
+const VERDICTS = ["unknown", "intact", "damaged"] as const;
 const PICTURE = 1;
 const NONE = 2;
+
+/** Whether a keyframe decodes as its encoder meant it; `unknown` where that cannot be told. */
+export type KeyframeVerdict = (typeof VERDICTS)[number];
 
 /** A picture to make. */
 export interface PictureJob {
@@ -30,7 +36,7 @@ export interface PictureJob {
   readonly codec: VideoCodec;
   /** As `VideoConfig.record`. */
   readonly record: Uint8Array;
-  /** Size of the picture to make, pixels. */
+  /** Size of the picture to make, pixels; 0 and 0 for none. */
   readonly width: number;
   readonly height: number;
   /** As `Frame.payload`. */
@@ -42,11 +48,14 @@ export type PictureAnswer =
   | {
       readonly kind: "picture";
       readonly id: number;
+      readonly verdict: KeyframeVerdict;
+      /** What is wrong with the keyframe, or why there is no verdict; empty where nothing is. */
+      readonly why: string;
       readonly bytes: Uint8Array<ArrayBuffer>;
       /** The same in small, as `stillSize` says. */
       readonly still: Uint8Array<ArrayBuffer>;
     }
-  | { readonly kind: "none"; readonly id: number; readonly why: string };
+  | { readonly kind: "none"; readonly id: number; readonly verdict: KeyframeVerdict; readonly why: string };
 
 /** Writes a job with its length. */
 export function writePictureJob(job: PictureJob): Uint8Array {
@@ -60,10 +69,14 @@ export function writePictureJob(job: PictureJob): Uint8Array {
 /** Writes an answer with its length. */
 export function writePictureAnswer(answer: PictureAnswer): Uint8Array {
   const writer = new ByteWriter();
+  const verdict = VERDICTS.indexOf(answer.verdict);
   writer.u32(0).u32(answer.id);
-  if (answer.kind === "picture")
-    writer.u8(PICTURE).u32(answer.bytes.byteLength).bytes(answer.bytes).bytes(answer.still);
-  else writer.u8(NONE).text(answer.why);
+  if (answer.kind === "none") writer.u8(NONE).u8(verdict).text(answer.why);
+  else {
+    const why = new TextEncoder().encode(answer.why);
+    writer.u8(PICTURE).u8(verdict).u16(why.byteLength).bytes(why);
+    writer.u32(answer.bytes.byteLength).bytes(answer.bytes).bytes(answer.still);
+  }
   return finished(writer);
 }
 
@@ -100,7 +113,8 @@ function parseJob(bytes: Uint8Array): PictureJob {
   const id = reader.u32();
   const codec = CODECS[reader.u8()];
   const [width, height] = [reader.u16(), reader.u16()];
-  if (codec === undefined || Math.min(width, height) < 1 || Math.max(width, height) > PICTURE_SIDE_MAX)
+  const isSize = Math.min(width, height) > 0 || Math.max(width, height) === 0;
+  if (codec === undefined || !isSize || Math.max(width, height) > PICTURE_SIDE_MAX)
     throw new ProtocolError("BYTES_INVALID", `a picture job of ${width}x${height} or an unknown codec`);
   const record = reader.bytes(reader.u32());
   return { id, codec, width, height, record, keyframe: reader.bytes(reader.remaining) };
@@ -110,10 +124,13 @@ function parseAnswer(bytes: Uint8Array): PictureAnswer {
   const reader = new ByteReader(bytes);
   const id = reader.u32();
   const kind = reader.u8();
-  if (kind === NONE) return { kind: "none", id, why: reader.text(reader.remaining) };
-  if (kind !== PICTURE) throw new ProtocolError("BYTES_INVALID", `a picture answer of the unknown kind ${kind}`);
+  const verdict = VERDICTS[reader.u8()];
+  if (verdict === undefined || (kind !== NONE && kind !== PICTURE))
+    throw new ProtocolError("BYTES_INVALID", `a picture answer of the unknown kind ${kind}`);
+  if (kind === NONE) return { kind: "none", id, verdict, why: reader.text(reader.remaining) };
+  const why = reader.text(reader.u16());
   const picture = parseWebp(reader.bytes(reader.u32()));
-  return { kind: "picture", id, bytes: picture, still: parseWebp(reader.bytes(reader.remaining)) };
+  return { kind: "picture", id, verdict, why, bytes: picture, still: parseWebp(reader.bytes(reader.remaining)) };
 }
 
 function parseWebp(bytes: Uint8Array): Uint8Array<ArrayBuffer> {

@@ -8,11 +8,11 @@ import { RecordingObserver } from "#observe/event.ts";
 import { Metrics } from "#observe/metrics.ts";
 import { SimulatedClock } from "#time/simulated-clock.ts";
 import { systemClock } from "#time/system-clock.ts";
-import { type PictureMaker, type Pictures, startPictures } from "./index.ts";
+import { type KeyframeReport, type PictureMaker, type Pictures, startPictures } from "./index.ts";
 import { type CodedKeyframe, makeKeyframe } from "./keyframe-rig.ts";
 import { type PictureOutcome, PictureProcess } from "./picture-process.ts";
-import type { PictureJob } from "./picture-wire.ts";
-import type { Still } from "./storyboard.ts";
+import type { KeyframeVerdict, PictureJob } from "./picture-wire.ts";
+import type { Picture, Still } from "./storyboard.ts";
 
 const RED = makeKeyframe("avc", { size: "640x360", source: "color=red:" });
 const BLUE = makeKeyframe("avc", { size: "640x360", source: "color=blue:" });
@@ -52,7 +52,7 @@ class Broadcast {
   }
 
   /** Publishes a segment of two frames, of which the first is the keyframe. */
-  segment({ payload }: { payload: Uint8Array }): void {
+  segment({ payload }: { payload: Uint8Array }, further = 0): void {
     const segment = this.#segment++;
     const startMicros = segment * 2_000_000;
     this.live.publish({
@@ -64,7 +64,7 @@ class Broadcast {
       discontinuity: false,
     });
     const frame = { track: 0, segment, dts: segment * 180_000, ptsOffset: 4500, duration: 90_000 };
-    const flags = FrameFlag.KEY | FrameFlag.CUT | FrameFlag.INDEPENDENT;
+    const flags = FrameFlag.KEY | FrameFlag.CUT | FrameFlag.INDEPENDENT | further;
     this.live.publish({ type: "frame", frame: { ...frame, index: 0, flags, payload } });
     const rest = { index: 1, dts: frame.dts + 90_000, flags: 0, payload: new Uint8Array(9) };
     this.live.publish({ type: "frame", frame: { ...frame, ...rest } });
@@ -128,10 +128,11 @@ class SlowMaker implements PictureMaker {
     return Promise.resolve();
   }
 
-  answer(outcome: { kind: "lost" | "none"; why: string } | { kind: "picture" }): void {
+  answer(outcome: { kind: "lost" | "none"; why: string } | { kind: "picture"; verdict?: KeyframeVerdict }): void {
     const id = this.jobs.at(-1)?.id ?? 0;
     const bytes = Uint8Array.of(this.jobs.length);
-    this.#answer?.(outcome.kind === "picture" ? { kind: "picture", id, bytes, still: bytes } : { id, ...outcome });
+    if (outcome.kind === "picture") this.#answer?.({ id, verdict: "intact", why: "", bytes, still: bytes, ...outcome });
+    else this.#answer?.({ id, verdict: "damaged", ...outcome });
   }
 }
 
@@ -288,6 +289,84 @@ test("a keyframe that costs a worker is told in one line; its stream pauses, oth
   expect(pictures.poster("bad")).toBeDefined();
   expect(metrics.render()).toContain("grandstand_pictures_made_total 2");
   expect(metrics.render()).toContain("grandstand_pictures_failed_total 1");
+});
+
+test("a damaged keyframe is told, makes no picture where others did, and the very next one is decoded", async () => {
+  const maker = new SlowMaker();
+  const { pictures, clock, broadcast } = await start(maker);
+  const reports: KeyframeReport[] = [];
+  pictures.onReport((report) => reports.push(report));
+  const main = broadcast("main");
+  const decode = async (verdict: KeyframeVerdict, stepMs: number): Promise<number> => {
+    main.segment(RED);
+    await settle();
+    maker.answer({ kind: "picture", verdict });
+    await settle();
+    await clock.advance(stepMs);
+    return maker.jobs.length;
+  };
+  expect(await decode("intact", 5000)).toBe(1);
+  const poster = pictures.poster("main");
+  expect(await decode("damaged", 100)).toBe(2);
+  expect(await decode("damaged", 100)).toBe(3);
+  // From the second one on it is as rare as ever.
+  main.segment(RED);
+  await settle();
+  expect(maker.jobs.length).toBe(3);
+  expect(pictures.poster("main")).toBe(poster as Picture);
+  await clock.advance(5000);
+  expect(await decode("unknown", 5000)).toBe(4);
+  expect(await decode("intact", 5000)).toBe(5);
+  const at = (segment: number): object => ({
+    stream: "main",
+    timelineId: "main-timeline",
+    atMicros: segment * 2_000_000 + 50_000,
+  });
+  expect(reports).toEqual([
+    { ...at(100), verdict: "intact", why: "" },
+    { ...at(101), verdict: "damaged", why: "" },
+    { ...at(102), verdict: "damaged", why: "" },
+    { ...at(105), verdict: "intact", why: "" },
+  ] as KeyframeReport[]);
+});
+
+test("a held picture is not judged, and a stream whose keyframes never decode whole has pictures all the same", async () => {
+  const maker = new SlowMaker();
+  const { pictures, broadcast } = await start(maker);
+  const reports: KeyframeReport[] = [];
+  const stop = pictures.onReport((report) => reports.push(report));
+  const main = broadcast("main");
+  main.segment(RED, FrameFlag.SLATE);
+  await settle();
+  maker.answer({ kind: "picture", verdict: "damaged" });
+  await settle();
+  expect(pictures.poster("main")).toBeDefined();
+  expect(reports).toEqual([]);
+  stop();
+});
+
+test("keyframes of encoders that are not on air are judged by the same worker, beside the pictures", async () => {
+  const maker = new SlowMaker();
+  const { pictures, broadcast } = await start(maker);
+  expect(await pictures.judge(RED.config, RED.payload)).toMatchObject({ verdict: "unknown" });
+  const main = broadcast("main");
+  main.segment(RED);
+  await settle();
+  const judged = Array.from({ length: 9 }, () => pictures.judge(BLUE.config, BLUE.payload));
+  // One more than may wait.
+  expect(await judged[8]).toMatchObject({ verdict: "unknown" });
+  maker.answer({ kind: "picture" });
+  await settle();
+  expect(maker.jobs[1]).toMatchObject({ keyframe: BLUE.payload, width: 0, height: 0 });
+  maker.answer({ kind: "none", why: "broken" });
+  expect(await judged[0]).toMatchObject({ verdict: "damaged", why: "broken" });
+  await settle();
+  maker.answer({ kind: "lost", why: "it crashed" });
+  expect(await judged[1]).toMatchObject({ verdict: "unknown" });
+  await settle();
+  await pictures.close();
+  for (const last of await Promise.all(judged.slice(2))) expect(last.verdict).toBe("unknown");
+  expect(maker.jobs.length).toBe(4);
 });
 
 test("keyframes that give no picture are told once", async () => {

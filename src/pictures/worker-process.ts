@@ -7,23 +7,33 @@ import { setPriority } from "node:os";
 import { AV_LOG_FATAL } from "node-av/constants";
 import { Log } from "node-av/lib";
 import { decodeKeyframe } from "./keyframe-decoder.ts";
-import { type PictureAnswer, type PictureJob, PictureJobReader, writePictureAnswer } from "./picture-wire.ts";
+import {
+  type KeyframeVerdict,
+  type PictureAnswer,
+  type PictureJob,
+  PictureJobReader,
+  writePictureAnswer,
+} from "./picture-wire.ts";
 import { encodeWebps } from "./webp-encoder.ts";
 
 /** Everything else goes before pictures. */
 const NICENESS = 15;
 
 async function make({ id, codec, record, keyframe, width, height }: PictureJob): Promise<PictureAnswer> {
+  let verdict: KeyframeVerdict = "unknown";
   try {
-    const picture = await decodeKeyframe(codec, record, keyframe);
-    if (picture === undefined) return { kind: "none", id, why: "the keyframe gives no picture" };
+    const decoded = await decodeKeyframe(codec, record, keyframe);
+    const { picture, why } = decoded;
+    ({ verdict } = decoded);
     try {
-      return { kind: "picture", id, ...(await encodeWebps(picture, { width, height })) };
+      if (picture === undefined || width === 0) return { kind: "none", id, verdict, why };
+      return { kind: "picture", id, verdict, why, ...(await encodeWebps(picture, { width, height })) };
     } finally {
-      picture.free();
+      picture?.free();
     }
   } catch (error) {
-    return { kind: "none", id, why: error instanceof Error ? error.message : String(error) };
+    // A keyframe that is whole stays so where no picture could be made of it.
+    return { kind: "none", id, verdict, why: error instanceof Error ? error.message : String(error) };
   }
 }
 

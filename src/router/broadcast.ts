@@ -26,12 +26,15 @@ import { INTERRUPTION_WORDS } from "./interruption-words.ts";
 import { Intermission } from "./intermission.ts";
 import { LifeEvents } from "./life-events.ts";
 import { Lineup } from "./lineup.ts";
-import type { BroadcastSettings, RouterPorts } from "./ports.ts";
+import type { BroadcastSettings, KeyframeJudgement, RouterPorts } from "./ports.ts";
 
 /** How often a subscriber is told that the broadcast lives, milliseconds. */
 const HEAD_EVERY_MS = 250;
 /** How long a broadcast's first picture may have been kept, milliseconds: a broadcast that is older goes on from one before. */
 const KEPT_WITHIN_MS = 5000;
+
+/** How far times are rounded on their way, microseconds: less than any picture lasts. */
+const START_SLACK_MICROS = 1000;
 
 /** What the broadcast tells its router. */
 export interface BroadcastEvents {
@@ -149,6 +152,14 @@ export class Broadcast {
   /** Puts a session on air at its next keyframe. @throws Fault `SESSION_UNKNOWN`. */
   switchTo(id: number): void {
     this.#lineup.switchTo(id);
+  }
+
+  /** A keyframe that is shown at this stream time was decoded; one of an encoder that is on air no longer says nothing of the one that is. */
+  judged(atMicros: number, judgement: KeyframeJudgement): void {
+    const { sessionStartMicros } = this.#gate;
+    if (this.#ended || sessionStartMicros === undefined) return;
+    if (atMicros < sessionStartMicros - START_SLACK_MICROS) return;
+    this.#lineup.judged(judgement, this.#ports.clock.nowMs());
   }
 
   /** Called four times a second and more. */

@@ -4,6 +4,7 @@ import type { EncoderMetadata, PublishRequest, SessionRole } from "#media/publis
 import type { TrackConfig } from "#media/track.ts";
 import { sameConfig } from "#timeline/checkpoint.ts";
 import { Backlog } from "./backlog.ts";
+import { Decodability } from "./decodability.ts";
 import { Pace } from "./pace.ts";
 
 /** Silence after which an encoder no longer counts as delivering, milliseconds. */
@@ -27,6 +28,8 @@ export class EncoderSession {
   readonly meter: TrackMeter = new TrackMeter();
   /** What it sent while it was not on air. */
   readonly backlog: Backlog = new Backlog();
+  /** Whether its pictures can be decoded. */
+  decodability: Decodability = new Decodability();
   readonly configs: Map<string, { readonly raw: RawTrack; readonly config: TrackConfig }> = new Map();
   metadata: EncoderMetadata | undefined;
   /** It was told that it lacks a picture. */
@@ -71,6 +74,9 @@ export class EncoderSession {
     this.configs.set(key, { raw, config });
     this.#hasPicture ||= raw.kind === "video";
     if (known !== undefined) this.backlog.clear();
+    // What was known holds for the codec before.
+    if (raw.kind === "video" && known !== undefined && known.config.codec !== config.codec)
+      this.decodability = new Decodability();
     return known !== undefined;
   }
 
@@ -80,7 +86,7 @@ export class EncoderSession {
     this.meter.add(frame.payload.byteLength);
     if (!this.leads(frame)) return;
     const patienceMs = this.#patienceMs;
-    if (nowMs - this.#leadMs > patienceMs) this.#steadySinceMs = undefined;
+    if (nowMs - this.#leadMs > patienceMs || this.#isBroken) this.#steadySinceMs = undefined;
     this.#leadMs = nowMs;
     this.#pace.frame(frame.dts, nowMs);
     const step = this.#leadStamp === undefined ? 0 : (frame.dts - this.#leadStamp) | 0;
@@ -123,9 +129,9 @@ export class EncoderSession {
     return this.isSilent(nowMs) || this.isLate(nowMs);
   }
 
-  /** Whether it could be on air: frames come in time, and a keyframe was among them. */
+  /** Whether it could be on air: frames come in time and can be decoded, and a keyframe was among them. */
   delivers(nowMs: number): boolean {
-    return this.#hasKeyframe && !this.isFailing(nowMs) && !this.#pace.isBurst;
+    return this.#hasKeyframe && !this.#isBroken && !this.isFailing(nowMs) && !this.#pace.isBurst;
   }
 
   /** How long ago its last keyframe came, or it connected, milliseconds. */
@@ -135,8 +141,12 @@ export class EncoderSession {
 
   /** For how long it has delivered without a pause, milliseconds. */
   steadyMs(nowMs: number): number {
-    if (this.#steadySinceMs === undefined || this.isSilent(nowMs)) return 0;
+    if (this.#steadySinceMs === undefined || this.isSilent(nowMs) || this.#isBroken) return 0;
     return nowMs - this.#steadySinceMs;
+  }
+
+  get #isBroken(): boolean {
+    return this.decodability.problem !== undefined;
   }
 
   #awaitedMs(nowMs: number): number {

@@ -48,11 +48,13 @@ export interface SessionHealth {
   readonly encoder: string | null;
   readonly connectedMs: number;
   readonly bitrate: number;
+  /** Why it cannot be on air though it sends, a sentence without its full stop; `null` where it can. */
+  readonly problem: string | null;
 }
 
 /** How one encoder session is doing. */
 export function sessionHealth(session: EncoderSession, state: SessionHealth["state"], nowMs: number): SessionHealth {
-  const { id, role, request, metadata, connectedMs, arrivedMs, meter } = session;
+  const { id, role, request, metadata, connectedMs, arrivedMs, meter, decodability } = session;
   return {
     id,
     role,
@@ -63,6 +65,7 @@ export function sessionHealth(session: EncoderSession, state: SessionHealth["sta
     encoder: textOf(metadata?.["encoder"]) ?? request.encoder ?? null,
     connectedMs,
     bitrate: meter.bitrate,
+    problem: decodability.problem === undefined ? null : `its pictures cannot be decoded: ${decodability.problem}`,
   };
 }
 
@@ -102,6 +105,7 @@ export function broadcastHealth(facts: BroadcastFacts): BroadcastHealth {
       dependentCuts: counters.dependentCuts,
       jumps: counters.jumps,
       lags,
+      sessions,
       encoder: facts.encoder ?? textOf(gate.encoderMetadata?.["encoder"]) ?? null,
     }),
     segments: counters.cuts,
@@ -157,6 +161,7 @@ export interface WarningFacts {
   readonly dependentCuts: number;
   readonly jumps: number;
   readonly lags: number;
+  readonly sessions: readonly SessionHealth[];
   readonly encoder: string | null;
 }
 
@@ -177,6 +182,14 @@ function keyframeWarning(interval: KeyframeInterval, encoder: string | null): He
 export function warningsOf(facts: WarningFacts): HealthWarning[] {
   const warnings: HealthWarning[] = [];
   const { interval } = facts;
+  for (const { problem, encoder, address } of facts.sessions) {
+    if (problem === null) continue;
+    warnings.push({
+      code: "PICTURES_UNDECODABLE",
+      sentence: `${encoder ?? "The encoder"} from ${address} is kept off air: ${problem}.`,
+      fix: "Restart it, and look at what lies between it and this server.",
+    });
+  }
   if (interval !== null && interval.max > KEYFRAME_INTERVAL_MS_MAX)
     warnings.push(keyframeWarning(interval, facts.encoder));
   else if (facts.dependentCuts > 0 && interval !== null) {

@@ -8,7 +8,7 @@ import type { Airtime } from "./air-log.ts";
 import { LastAirtimes } from "./air-log-memory.ts";
 import { Broadcast } from "./broadcast.ts";
 import type { BroadcastHealth } from "./health.ts";
-import type { BroadcastSettings, RouterPorts } from "./ports.ts";
+import type { BroadcastSettings, KeyframeJudgement, RouterPorts } from "./ports.ts";
 
 /** How often time moves on at the gates, milliseconds. */
 const TICK_MS = 100;
@@ -37,6 +37,8 @@ export interface Router extends Role {
   lastAirtime(stream: string): Airtime | undefined;
   /** Forgets the stream's time line. */
   forget(stream: string): void;
+  /** Takes what a decoder said of a keyframe that a broadcast published, which is shown at `atMicros` of its stream time. */
+  judged(report: KeyframeReport): void;
   /** Puts an encoder session on air at its next keyframe, by its id in the stream's health. @throws Fault `SESSION_UNKNOWN`. */
   switchTo(stream: string, session: number): void;
   /** From now on the stream is on air also without an encoder, with its slate. */
@@ -47,6 +49,14 @@ export interface Router extends Role {
   expel(stream: string, why: Fault): void;
   /** Ends a broadcast at once. */
   stop(stream: string, why: Fault): void;
+}
+
+/** What a decoder said of a keyframe of a broadcast. */
+export interface KeyframeReport extends KeyframeJudgement {
+  readonly stream: string;
+  readonly timelineId: string;
+  /** When the keyframe is shown, stream time in microseconds. */
+  readonly atMicros: number;
 }
 
 class RunningRouter implements Router {
@@ -142,6 +152,16 @@ class RunningRouter implements Router {
 
   letGo(stream: string): void {
     this.#byStream.get(stream)?.keep(false);
+  }
+
+  judged({ stream, timelineId, atMicros, ...judgement }: KeyframeReport): void {
+    const broadcast = this.#byStream.get(stream);
+    if (broadcast?.live?.timelineId !== timelineId) return;
+    try {
+      broadcast.judged(atMicros, judgement);
+    } catch (error) {
+      broadcast.fail(error);
+    }
   }
 
   switchTo(stream: string, session: number): void {

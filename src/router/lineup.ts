@@ -16,7 +16,8 @@ import type { Air, Switch } from "./air.ts";
 import type { AirReason } from "./air-log.ts";
 import { EncoderSession } from "./encoder-session.ts";
 import { type SessionHealth, sessionHealth } from "./health.ts";
-import type { BroadcastSettings, RouterPorts } from "./ports.ts";
+import { PictureJudge } from "./picture-judge.ts";
+import type { BroadcastSettings, KeyframeJudgement, RouterPorts } from "./ports.ts";
 import { LAG_MS_MAX } from "./path-lag.ts";
 import { PathMerge } from "./path-merge.ts";
 import { leavingFor, roleOf } from "./room.ts";
@@ -43,6 +44,7 @@ export class Lineup {
   #onAir: EncoderSession | undefined;
   /** The session on air and those that carry the same. */
   readonly #merge: PathMerge<EncoderSession>;
+  readonly #judge: PictureJudge;
   /** Whose frame went to the gate last. */
   #source: EncoderSession | undefined;
   /** Goes on air at its next keyframe. */
@@ -72,6 +74,7 @@ export class Lineup {
     this.#settings = options.settings;
     this.#ports = options.ports;
     this.#air = options.air;
+    this.#judge = new PictureJudge(options.settings.stream, options.ports);
     this.#merge = new PathMerge((frame, nowMs, path) => this.#feed(frame, nowMs, path));
   }
 
@@ -152,9 +155,16 @@ export class Lineup {
     this.#merge.take(session, frame, nowMs, this.#sessions.length > 1);
     if (this.#onAir !== undefined && frame.keyframe) this.#considerRest(this.#onAir, nowMs);
     if (this.#merge.has(session)) return;
+    this.#judge.consider(session, frame, nowMs);
     // A session whose clock jumped while another one carries the same is on air no longer.
     if (session === this.#onAir) this.#leadAnother(nowMs);
     if (frame.keyframe && session.leads(frame)) this.#considerKeyframe(session, nowMs);
+  }
+
+  /** A keyframe of the session on air was decoded. Where its pictures are found damaged, another one that delivers takes its place. */
+  judged(judgement: KeyframeJudgement, nowMs: number): void {
+    this.#judge.judged([...this.#merge.paths], judgement);
+    this.tick(nowMs);
   }
 
   /** Takes codec parameters of a session. */
@@ -173,11 +183,13 @@ export class Lineup {
     if (this.#onAir !== undefined && this.#fails(this.#onAir, nowMs)) this.#leadAnother(nowMs);
     const onAir = this.#onAir;
     if (onAir === undefined) return;
-    if (this.#fails(onAir, nowMs)) {
+    const isDamaged = onAir.decodability.problem !== undefined;
+    if (isDamaged || this.#fails(onAir, nowMs)) {
       const better = bestOf(this.#sessions, nowMs);
       // One that came lately may be a path that is back.
-      if (better !== undefined && (isSteady(better, nowMs) || !this.#isAwaited(nowMs))) {
-        this.#switch(better, onAir.isSilent(nowMs) ? "silent" : "late", nowMs);
+      if (better !== undefined && (isDamaged || isSteady(better, nowMs) || !this.#isAwaited(nowMs))) {
+        const why = isDamaged ? "undecodable" : onAir.isSilent(nowMs) ? "silent" : "late";
+        this.#switch(better, why, nowMs);
         return;
       }
     }
@@ -196,6 +208,7 @@ export class Lineup {
       bridgedMs: this.#bridgedMs,
       heldMs: air.heldMs(nowMs),
       behindMs: -air.aheadMs(nowMs),
+      isDamaged: onAir.decodability.problem !== undefined,
     });
     if (why !== undefined) this.#rest(why, nowMs);
   }

@@ -3,6 +3,7 @@ import type { Metrics } from "#observe/metrics.ts";
 import type { Clock } from "#time/clock.ts";
 import type { BusyPolicy, Continuity, ReturnPolicy } from "#media/publish.ts";
 import type { SlateMaker } from "#media/slate.ts";
+import type { VideoConfig } from "#media/track.ts";
 import type { GateCheckpoint } from "#timeline/checkpoint.ts";
 import type { AirRecord } from "./air-log-record.ts";
 
@@ -22,11 +23,21 @@ export interface AirtimeStore {
   remove(stream: string): void;
 }
 
+/** What a decoder said of one keyframe. */
+export interface KeyframeJudgement {
+  /** `unknown` says nothing of its encoder. */
+  readonly verdict: "unknown" | "intact" | "damaged";
+  /** What is wrong with it, in a few words. */
+  readonly why: string;
+}
+
 /** What the router needs from the rest of the node. */
 export interface RouterPorts {
   readonly checkpoints: CheckpointStore;
   readonly airtimes: AirtimeStore;
   readonly slates: SlateMaker;
+  /** Decodes a keyframe of an encoder that is not on air. Without it an encoder whose pictures could not be decoded stays off air. */
+  readonly decodes?: (config: VideoConfig, keyframe: Uint8Array) => Promise<KeyframeJudgement>;
   readonly clock: Clock;
   readonly observer: Observer;
   readonly metrics: Metrics;

@@ -93,8 +93,18 @@ function payloadOf(encode: number, at: number, kind: number): Uint8Array {
   return payload;
 }
 
+/** A picture that cannot be decoded, as the decoder of these tests sees it. */
+function damagedOf(payload: Uint8Array): Uint8Array {
+  const bytes = payload.slice();
+  bytes[bytes.byteLength - 2] = 1;
+  return bytes;
+}
+
 /** What ails an encoder or its uplink. */
-type Ailment = "none" | "stalled" | "crawling" | "no-pictures" | "no-keyframes" | "no-sound";
+const AILMENTS = ["stalled", "stalled", "crawling", "no-pictures", "no-keyframes", "no-sound"] as const;
+type Ailment = "none" | "damaged" | (typeof AILMENTS)[number];
+/** Share of ailments that are damaged pictures. */
+const DAMAGED_SHARE = 0.15;
 
 /** An encoder's connection. */
 class Uplink {
@@ -125,7 +135,8 @@ class Uplink {
       const isPicture = frame.track === VIDEO;
       if (isPicture ? this.ailment === "no-pictures" : this.ailment === "no-sound") continue;
       const keyframe = frame.keyframe && (this.ailment !== "no-keyframes" || !isPicture);
-      this.#unsent.push({ ...sent, frame: { ...frame, keyframe, dts: (frame.dts + this.clockMs) >>> 0 } });
+      const payload = this.ailment === "damaged" && isPicture ? damagedOf(frame.payload) : frame.payload;
+      this.#unsent.push({ ...sent, frame: { ...frame, keyframe, payload, dts: (frame.dts + this.clockMs) >>> 0 } });
     }
     this.#sentMs = nowMs;
     // An encoder throws away what its uplink does not take.
@@ -162,6 +173,8 @@ export interface EveningFigures {
   readonly switches: number;
   readonly interruptions: number;
   readonly slates: number;
+  /** Times that an encoder's pictures were found damaged. */
+  readonly damages: number;
   readonly discontinuities: number;
   readonly jumps: number;
   /** Bounds of stream time against the clock, milliseconds: positive where it runs ahead. */
@@ -174,6 +187,8 @@ export interface EveningFigures {
 export class Evening {
   readonly log: string[] = [];
   readonly #random: () => number;
+  /** Chance of its own: the evening goes the same way without it. */
+  readonly #damages: () => number;
   readonly #stage: Stage;
   readonly #checker = new TimelineChecker();
   readonly #uplinks: Uplink[] = [];
@@ -182,11 +197,13 @@ export class Evening {
   readonly #aheadMs = { min: 0, max: 0 };
   #apartMs = 0;
   #take: (() => LinkRecord[]) | undefined;
+  #judge: (() => void) | undefined;
   #made = 0;
 
   private constructor(stage: Stage, seed: number) {
     this.#stage = stage;
     this.#random = randomFrom(seed);
+    this.#damages = randomFrom(seed + 1000);
     stage.router.onEvent(({ type }) => {
       if (type === "stream.interrupted") this.#counts.interruptions++;
       if (type === "stream.slate") this.#counts.slates++;
@@ -258,8 +275,8 @@ export class Evening {
     else if (dice < 12) {
       // What a broadcast begins with may come in a burst: that is its business.
       if (this.#stage.router.health("main") === undefined) return;
-      uplink.ailment =
-        this.#pick(["stalled", "stalled", "crawling", "no-pictures", "no-keyframes", "no-sound"] as const) ?? "none";
+      const ailment = this.#pick(AILMENTS) ?? "none";
+      uplink.ailment = this.#damages() < DAMAGED_SHARE ? "damaged" : ailment;
       this.#tell(`encode ${id} is ${uplink.ailment}`);
     } else if (dice < 14) {
       uplink.clockMs += this.#pick([3_600_000, -3_600_000, this.#below(0xffff_ffff), 5000, -5000]) ?? 0;
@@ -299,8 +316,9 @@ export class Evening {
     await clock.advance(STEP_MS);
     if (this.#take === undefined) {
       const subscription = router.find("main")?.subscribe({ name: "checker", from: "window" });
-      if (subscription !== undefined) this.#take = () => subscription.take();
+      if (subscription !== undefined) [this.#take, this.#judge] = [() => subscription.take(), this.#stage.judge()];
     }
+    this.#judge?.();
     if (this.#take !== undefined) this.#check(this.#take());
   }
 
@@ -349,6 +367,7 @@ export class Evening {
     const health = this.#stage.router.health("main");
     return {
       ...this.#counts,
+      damages: this.#stage.events("session.undecodable"),
       switches: health?.counters.switches ?? 0,
       jumps: health?.counters.interpolated ?? 0,
       aheadMs: this.#aheadMs,

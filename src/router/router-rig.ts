@@ -1,15 +1,16 @@
 import type { LinkRecord } from "#link/record.ts";
-import type { RawTrack } from "#media/frame.ts";
+import { FrameFlag, type RawTrack } from "#media/frame.ts";
 import type { PublishRequest, PublishSink } from "#media/publish.ts";
 import type { Slate, SlateRequest } from "#media/slate.ts";
-import type { AudioConfig, VideoConfig } from "#media/track.ts";
+import { type AudioConfig, VIDEO_TIMESCALE, type VideoConfig } from "#media/track.ts";
 import { RecordingObserver } from "#observe/event.ts";
 import { Metrics } from "#observe/metrics.ts";
+import { ticksToMicros } from "#time/ticks.ts";
 import { SimulatedClock } from "#time/simulated-clock.ts";
 import type { GateCheckpoint } from "#timeline/checkpoint.ts";
 import { formatAirRecord, parseAirRecord } from "./air-log-record.ts";
 import { type Router, startRouter } from "./index.ts";
-import type { BroadcastSettings } from "./ports.ts";
+import type { BroadcastSettings, KeyframeJudgement } from "./ports.ts";
 
 /** The first picture track. */
 export const VIDEO: RawTrack = { kind: "video", number: 0 };
@@ -73,6 +74,11 @@ function cardOf({ video, frameRate, audio }: SlateRequest): Slate {
   };
 }
 
+/** What a decoder would say of a keyframe. */
+function judgementOf(keyframe: Uint8Array): KeyframeJudgement {
+  return keyframe.at(-2) === 0 ? { verdict: "intact", why: "" } : { verdict: "damaged", why: "noise" };
+}
+
 /** A router on simulated time, with a store that outlives it. */
 export class Stage {
   readonly clock: SimulatedClock;
@@ -85,6 +91,8 @@ export class Stage {
   router!: Router;
   /** A slate of a file takes for ever here. */
   refusesSlates = false;
+  /** Keyframes of encoders that are not on air that were decoded. */
+  tried = 0;
   /** Called at each step of {@link run}. */
   onStep: (() => void) | undefined;
 
@@ -111,6 +119,10 @@ export class Stage {
             : stage.refusesSlates
               ? Promise.reject(new Error("no slates today"))
               : Promise.resolve(cardOf(request)),
+      },
+      decodes: (_config, keyframe) => {
+        stage.tried++;
+        return Promise.resolve(judgementOf(keyframe));
       },
       checkpoints: {
         load: (stream) => stored.get(stream),
@@ -145,6 +157,23 @@ export class Stage {
     }
   }
 
+  /** Has each keyframe of the broadcast decoded from now on. The answer looks at what came since it was called last. */
+  judge(): () => void {
+    const live = this.router.find("main");
+    if (live === undefined) throw new Error("no broadcast");
+    const { stream, timelineId } = live;
+    const subscription = live.subscribe({ name: "judge", from: "live" });
+    return () => {
+      for (const record of subscription.take()) {
+        if (record.type !== "frame" || record.frame.track !== 0) continue;
+        const { flags, dts, ptsOffset, payload } = record.frame;
+        if ((flags & FrameFlag.KEY) === 0 || (flags & FrameFlag.SLATE) !== 0) continue;
+        const atMicros = ticksToMicros(dts + ptsOffset, VIDEO_TIMESCALE);
+        this.router.judged({ stream, timelineId, atMicros, ...judgementOf(payload) });
+      }
+    };
+  }
+
   events(name: string): number {
     return this.observer.named(name).length;
   }
@@ -171,6 +200,8 @@ export class Encoder {
   mark = 0;
   /** Offset of its clock, milliseconds. */
   clockMs = 0;
+  /** Whether its pictures parse, and are broken. */
+  isBroken = false;
   /** Whether each payload is another one, as in a real encode. */
   isDistinct = false;
   /** Whether pictures are left out, or keyframes are sent as if they were none. */
@@ -229,6 +260,7 @@ export class Encoder {
   #send(track: RawTrack, dts: number, keyframe: boolean, sizeBytes: number): void {
     const payload = new Uint8Array(sizeBytes);
     payload[sizeBytes - 1] = this.mark;
+    payload[sizeBytes - 2] = Number(this.isBroken);
     if (this.isDistinct) new DataView(payload.buffer).setUint32(0, dts);
     const stamp = (dts + this.clockMs) >>> 0;
     this.sink.frame({ track, dts: stamp, ptsOffset: 0, keyframe, payload }, this.#clock.nowMs());

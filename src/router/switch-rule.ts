@@ -3,6 +3,7 @@
  *
  *   on air ─silent, or slower than time goes by─▶ another one that delivers, at once; where there is none, after a while nobody
  *          ─delivers nothing that decodes──▶ another one, at its next keyframe; where there is none, after a while nobody
+ *          ─its pictures are damaged──▶ another one that delivers, at once; where there is none, nobody
  *          ─`prefer-primary`, a primary that was steady for 10 s─▶ that one, at its next keyframe
  *
  * A session that closed and one that was chosen by hand are the broadcast's own business.
@@ -64,11 +65,14 @@ export interface RestFacts {
   readonly heldMs: number;
   /** How far stream time is behind real time. */
   readonly behindMs: number;
+  /** Whether a decoder found its pictures damaged. */
+  readonly isDamaged: boolean;
 }
 
 /** Why the session on air, which is the best there is, must not stay there; `undefined` while it may. */
 export function restReason(facts: RestFacts): Exclude<InterruptionReason, SessionEnd> | undefined {
-  const { afterMs, silentMs, isLate, lateMs, lagMs, bridgedMs, heldMs, behindMs } = facts;
+  const { afterMs, silentMs, isLate, lateMs, lagMs, bridgedMs, heldMs, behindMs, isDamaged } = facts;
+  if (isDamaged) return "undecodable";
   if (behindMs < -AHEAD_MS_MAX) return "early";
   // What was sent ahead of its time is still to be seen.
   if (behindMs <= 0) return undefined;

@@ -87,6 +87,11 @@ export class Gate {
     return this.#session?.clock !== undefined;
   }
 
+  /** Where the first picture of the session on air is shown, stream time in microseconds; `undefined` before it is there. */
+  get sessionStartMicros(): number | undefined {
+    return this.begun ? this.#session?.startMicros : undefined;
+  }
+
   /**
    * How far everything issued reaches beyond where it usually does, milliseconds; negative where it stays behind. What an encoder sent in a burst when
    * it came, as a relay does, brings stream time ahead for good, which nobody notices.

@@ -46,6 +46,8 @@ export interface SessionHealth {
   readonly encoder: string | null;
   readonly connectedMs: number;
   readonly bitrate: number;
+  /** Why it cannot be on air though it sends; `null` where it can. */
+  readonly problem: string | null;
 }
 
 /** One track of a broadcast. */

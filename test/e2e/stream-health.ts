@@ -9,6 +9,7 @@ export interface StreamHealth {
     readonly role: string;
     readonly state: string;
     readonly silentMs: number;
+    readonly problem: string | null;
   }[];
   readonly counters: {
     readonly switches: number;

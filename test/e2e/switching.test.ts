@@ -4,7 +4,7 @@ import { measureCpuPressure, PRESSURE_MAX } from "./cpu-pressure.ts";
 import { eventually } from "./deadline.ts";
 import { openHlsPlayer, smoothnessOf, untilPlayed } from "./hls-viewer.ts";
 import { watchParts } from "./part-arrivals.ts";
-import { MAIN_KEY, type Platform, startPlatform, type Tool, untilOnAir } from "./platform.ts";
+import { MAIN_KEY, type Platform, startEncoder, startPlatform, type Tool, untilOnAir } from "./platform.ts";
 import { type PlayerPages, startPlayerPages } from "./player-pages.ts";
 import { healthOf, untilStates } from "./stream-health.ts";
 import { readScene, type Scene, type SceneEncoder, sendScene, soundLateness, turnsOf } from "./test-scene.ts";
@@ -27,6 +27,11 @@ const SWITCHES = 10;
 const STARVED_MS = 300;
 /** How far stream time may be behind where the broadcast began, milliseconds: pictures do not come evenly. */
 const BEHIND_MS_MAX = 100;
+
+/** Pictures that an encoder sends whole before they are damaged: 5 s at 30 a second. */
+const WHOLE_PICTURES = 150;
+/** From the first damaged picture to the other encoder, milliseconds: a keyframe is decoded about every five seconds, and then the very next one. */
+const UNDECODABLE_MS_MAX = 8500;
 
 let browser: Browser;
 let pages: PlayerPages;
@@ -171,3 +176,39 @@ for (const one of CASES) {
     expect(problems.filter((problem) => problem.includes("fatal"))).toEqual([]);
   }, 120_000);
 }
+
+test("a backup steps in for an encoder whose pictures parse and are broken", async () => {
+  await using platform = await startPlatform({ config: "continuity: hold" });
+  const url = (role: string): string => `${platform.rtmp}/${MAIN_KEY}?role=${role}`;
+  // One byte in 300 is another one from then on, on its way out of the encoder.
+  const noise = `noise=amount='if(gte(n,${WHOLE_PICTURES}),300,0)'`;
+  const pressure = measureCpuPressure();
+  const startedMs = performance.now();
+  await using _primary = startEncoder({ url: url("primary"), gop: 30, video: ["-bsf:v", noise] });
+  await untilOnAir(platform);
+  await using _backup = startEncoder({ url: url("backup"), gop: 30, size: "480x270" });
+  await untilStates(platform, ["on-air", "standby"]);
+  const health = await eventually(15_000, "the other encoder", async () => {
+    const now = await healthOf(platform);
+    return now?.counters.switches === 1 ? now : undefined;
+  });
+  const afterMs = Math.round(performance.now() - startedMs - (WHOLE_PICTURES * 1000) / 30);
+  console.log(`a backup of an encoder with damaged pictures: on air ${afterMs} ms after the first of them`);
+  const problem = expect.stringContaining("its pictures cannot be decoded: ") as string;
+  expect(health.sessions.map(({ role, state, problem }) => ({ role, state, problem }))).toEqual([
+    { role: "primary", state: "standby", problem },
+    { role: "backup", state: "on-air", problem: null },
+  ]);
+  const told = platform
+    .output()
+    .split("\n")
+    .filter((line) => line.includes('"stream.switched"'));
+  expect(told).toHaveLength(1);
+  expect(told[0]).toContain('"undecodable"');
+  const playlist = await eventually(5000, "a segment of the other encoder", async () => {
+    const text = await (await fetch(`${platform.http}/live/main/source/index.m3u8`)).text();
+    return text.includes("#EXT-X-DISCONTINUITY\n") ? text : undefined;
+  });
+  expect(playlist.split("\n").filter((line) => line === "#EXT-X-DISCONTINUITY")).toHaveLength(1);
+  if (pressure() < PRESSURE_MAX) expect(afterMs).toBeLessThan(UNDECODABLE_MS_MAX);
+}, 40_000);

@@ -202,7 +202,7 @@ function Sessions({ name, health, nowMs }: { name: string; health: StreamHealth;
           </tr>
         </thead>
         <tbody class="figures">
-          {health.sessions.map(({ id, role, state, address, protocol, encoder, connectedMs, bitrate }) => (
+          {health.sessions.map(({ id, role, state, address, protocol, encoder, connectedMs, bitrate, problem }) => (
             <tr key={id}>
               <th scope="row" title={encoder ?? undefined}>
                 {encoderName(encoder)}
@@ -218,7 +218,12 @@ function Sessions({ name, health, nowMs }: { name: string; health: StreamHealth;
               </td>
               <td data-label="State">
                 {STATE_WORDS[state]} {health.sessions.length > 1 && <span class="quiet">{role}</span>}{" "}
-                {state === "standby" && <SwitchButton stream={name} session={id} />}
+                {problem !== null && (
+                  <span title={problem}>
+                    <Icon name="warning" /> not decodable
+                  </span>
+                )}{" "}
+                {state === "standby" && problem === null && <SwitchButton stream={name} session={id} />}
               </td>
             </tr>
           ))}
