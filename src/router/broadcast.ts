@@ -10,7 +10,6 @@ import { Fault } from "#faults/fault.ts";
 import { LiveBroadcast } from "#link/live-broadcast.ts";
 import type { EndReason } from "#link/record.ts";
 import type { BroadcastEvent, InterruptionReason } from "#link/stream-event.ts";
-import { TrackMeter } from "#link/track-health.ts";
 import type { RawFrame, RawTrack } from "#media/frame.ts";
 import type { EncoderMetadata, PublishRequest, PublishSink, SessionEnd } from "#media/publish.ts";
 import type { TrackConfig } from "#media/track.ts";
@@ -27,6 +26,7 @@ import { Intermission } from "./intermission.ts";
 import { LifeEvents } from "./life-events.ts";
 import { Lineup } from "./lineup.ts";
 import type { BroadcastSettings, KeyframeJudgement, RouterPorts } from "./ports.ts";
+import { TrackMeters } from "./track-meters.ts";
 
 /** How often a subscriber is told that the broadcast lives, milliseconds. */
 const HEAD_EVERY_MS = 250;
@@ -65,7 +65,7 @@ export class Broadcast {
   readonly #ports: RouterPorts;
   readonly #events: BroadcastEvents;
   readonly #gate: Gate;
-  readonly #meters = new Map<number, TrackMeter>();
+  readonly #meters = new TrackMeters();
   readonly #keyframes = new KeyframeMeter();
   readonly #life: LifeEvents;
   readonly #lineup: Lineup;
@@ -182,7 +182,7 @@ export class Broadcast {
     const seconds = (nowMs - this.#meteredMs) / 1000;
     if (seconds >= 1) {
       this.#meteredMs = nowMs;
-      for (const meter of this.#meters.values()) meter.close(seconds);
+      this.#meters.close(seconds);
       for (const { meter } of this.#lineup.sessions) meter.close(seconds);
     }
     if (nowMs >= this.#graceEndsMs) this.end("grace-over");
@@ -241,24 +241,13 @@ export class Broadcast {
       gate: this.#gate,
       sessions: lineup.health(this.#ports.clock.nowMs()),
       encoder: lineup.onAir?.request.encoder,
-      meter: (raw) => this.#meter(raw),
+      meter: (raw) => this.#meters.of(raw),
       interval: this.#keyframes.interval,
       reconnects: lineup.reconnects,
       switches: lineup.switches,
       lags: this.live?.lags ?? 0,
       airtime: this.airtime,
     });
-  }
-
-  #meter(raw: RawTrack): TrackMeter {
-    // A number: this runs for every frame.
-    const key = raw.kind === "video" ? raw.number : -1 - raw.number;
-    let meter = this.#meters.get(key);
-    if (meter === undefined) {
-      meter = new TrackMeter();
-      this.#meters.set(key, meter);
-    }
-    return meter;
   }
 
   #sink(session: EncoderSession): PublishSink {
@@ -328,7 +317,7 @@ export class Broadcast {
   /** Gives a frame of the session on air to the gate. */
   #feed(frame: RawFrame, arrivedMs: number): void {
     this.#arrivedMs = Math.max(this.#arrivedMs, arrivedMs);
-    this.#meter(frame.track).add(frame.payload.byteLength);
+    this.#meters.of(frame.track).add(frame.payload.byteLength);
     if (frame.keyframe && frame.track.kind === "video" && frame.track.number === 0) this.#keyframes.keyframe(frame.dts);
     this.#gate.frame(frame, arrivedMs, this.#ports.clock.wallMs());
     if (this.#state !== "live") this.#updateState(arrivedMs);

@@ -196,6 +196,22 @@ test("an encoder none of whose keyframes ever decoded stays: the decoder may not
   await stage.router.close();
 });
 
+test("an encoder that is damaged from its first picture on is found, too, where pictures of its format were intact before", async () => {
+  const { show, first } = await Show.open(SLATE);
+  const { stage } = show;
+  first.sink.end("lost", stage.clock.nowMs());
+  await stage.run(1);
+  const again = show.encoder(2, SLATE);
+  again.isBroken = true;
+  await stage.run(8, again);
+  expect(show.problems).toEqual([PROBLEM]);
+  expect(show.marks).toEqual([1, SLATE_MARK, 2, SLATE_MARK]);
+  again.isBroken = false;
+  await stage.run(7, again);
+  expect(show.marks.at(-1)).toBe(2);
+  await stage.router.close();
+});
+
 test("what is said of a keyframe counts for the encoder that sent it, not for one that came on air since", async () => {
   const { show, first } = await Show.open();
   const { stage } = show;

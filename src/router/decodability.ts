@@ -3,7 +3,7 @@
  *
  *   not known ─intact─▶ known ─damaged twice in a row─▶ called undecodable ─intact─▶ known
  *
- * Before the first intact keyframe damaged ones say nothing: the decoder may not know the format.
+ * Before the first intact keyframe of its format damaged ones say nothing: the decoder may not know the format.
  */
 import type { KeyframeJudgement } from "./ports.ts";
 
@@ -24,8 +24,9 @@ export class Decodability {
     return this.#why;
   }
 
-  /** Takes what a decoder said of one of its keyframes. */
-  judged({ verdict, why }: KeyframeJudgement): void {
+  /** Takes what a decoder said of one of its keyframes. `isKnown`: one with the same parameters was intact before, from whomever it came. */
+  judged({ verdict, why }: KeyframeJudgement, isKnown = false): void {
+    this.#isKnown ||= isKnown;
     if (verdict === "intact") {
       this.#isKnown = true;
       this.#damaged = 0;
