@@ -280,7 +280,8 @@ export class Lineup {
   }
 
   #isLate(onAir: EncoderSession, nowMs: number): boolean {
-    return onAir.isLate(nowMs) && this.#merge.pathCount < 2 && onAir.lateMs(nowMs) > this.#bridgedMs + LATE_MS;
+    const bridgedMs = this.#merge.isLonely(nowMs) ? LAG_MS_MAX : 0;
+    return onAir.isLate(nowMs) && this.#merge.pathCount < 2 && onAir.lateMs(nowMs) > bridgedMs + LATE_MS;
   }
 
   /** Of the sessions that carry the same, one that delivers is called the one on air. Answers whether there is one. */

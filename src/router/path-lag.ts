@@ -3,6 +3,9 @@ const GAP_WAIT_MS = 300;
 /** How far a path may lag and lose nothing, milliseconds. */
 export const LAG_MS_MAX = 3000;
 
+/** A longer gap was no path's fault, and nobody fills it any more, milliseconds. */
+export const GAP_MS_MAX: number = GAP_WAIT_MS + LAG_MS_MAX;
+
 /** How a path that is merged is doing. Times in milliseconds. */
 export interface PathState {
   readonly offset: number;
@@ -30,12 +33,11 @@ export function pathState(offset: number, nowMs: number): PathState {
 export function expectedLagMs({ lagMs, ledMs }: PathState, nowMs: number): number {
   const silentMs = nowMs - ledMs;
   if (silentMs <= GAP_WAIT_MS) return lagMs;
-  return silentMs <= GAP_WAIT_MS + LAG_MS_MAX ? LAG_MS_MAX : 0;
+  return silentMs <= GAP_MS_MAX ? LAG_MS_MAX : 0;
 }
 
 /** How long a gap is held open for a path that has not passed it yet. */
 export function gapWaitMs(path: PathState, isUneven: boolean, nowMs: number): number {
-  const longestMs = GAP_WAIT_MS + LAG_MS_MAX;
-  if (!isUneven) return nowMs - path.ledMs <= longestMs ? longestMs : 0;
+  if (!isUneven) return nowMs - path.ledMs <= GAP_MS_MAX ? GAP_MS_MAX : 0;
   return path.lagMs <= GAP_WAIT_MS && nowMs - path.arrivedMs <= GAP_WAIT_MS ? GAP_WAIT_MS : 0;
 }

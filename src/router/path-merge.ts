@@ -10,7 +10,7 @@
  */
 import type { RawFrame } from "#media/frame.ts";
 import type { Backlog } from "./backlog.ts";
-import { expectedLagMs, gapWaitMs, type PathState, pathState } from "./path-lag.ts";
+import { expectedLagMs, GAP_MS_MAX, gapWaitMs, LAG_MS_MAX, type PathState, pathState } from "./path-lag.ts";
 import { contentHash, PathMatch, RememberedFrames, ROUNDING_MS } from "./path-match.ts";
 
 /** How far a path may be ahead of what was sent, or behind it, milliseconds: 3 s of lag, and some air. */
@@ -33,6 +33,9 @@ const HELD_FRAMES_MAX = 480;
 const HELD_BYTES_MAX = 32 * 1024 * 1024;
 /** Frames sent that are remembered, so that a path can be seen to differ: some 4 s. */
 const SENT_FRAMES_MAX = 256;
+
+/** How far behind what leads a track may come back that nobody gave lately, milliseconds: silence was heard before that. */
+const OVER_MS = 2500;
 
 /** What merges: an encoder session, for one. */
 export interface MergePath {
@@ -79,6 +82,8 @@ export class PathMerge<Path extends MergePath> {
   readonly #tracks = new Map<number, TrackState<Path>>();
   readonly #history = new RememberedFrames();
   #hasMerged = false;
+  /** Stamp of the last frame sent of the tracks that lead. */
+  #ledEnd: number | undefined;
   #heldBytes = 0;
   /** When a path was lost last, milliseconds. */
   #lostMs = Number.NEGATIVE_INFINITY;
@@ -113,10 +118,15 @@ export class PathMerge<Path extends MergePath> {
     return this.#hasMerged;
   }
 
+  /** Whether a path was lost lately: the ones that are left may have lagged, which nobody could notice until then. */
+  isLonely(nowMs: number): boolean {
+    return nowMs - this.#lostMs < RETURN_MS;
+  }
+
   /** How long a path that is merged may take to give what comes next, milliseconds: others lag, and lose nothing. */
   lagMs(nowMs: number): number {
     let lag = 0;
-    const isLonely = nowMs - this.#lostMs < RETURN_MS;
+    const isLonely = this.isLonely(nowMs);
     for (const path of this.#paths.values()) {
       lag = Math.max(lag, path.owes || isLonely ? expectedLagMs(path, nowMs) : path.lagMs);
     }
@@ -136,6 +146,7 @@ export class PathMerge<Path extends MergePath> {
     this.#tracks.clear();
     this.#history.clear();
     this.#hasMerged = false;
+    this.#ledEnd = undefined;
     this.#heldBytes = 0;
     this.#lostMs = Number.NEGATIVE_INFINITY;
   }
@@ -219,6 +230,7 @@ export class PathMerge<Path extends MergePath> {
     state.last.set(key, stamp);
     state.arrivedMs = nowMs;
     if (path.leads(frame)) state.ledMs = nowMs;
+    else if (this.#isOver(track, stamp)) return;
     if (this.#paths.size === 1 && isWild) this.#flush(key, track, nowMs);
     const isNext = track.held.length === 0 && (isWild || state.current.has(key) || track.end === undefined);
     if (this.#paths.size === 1 && isNext) {
@@ -236,6 +248,14 @@ export class PathMerge<Path extends MergePath> {
     this.#release(key, track, nowMs);
     // Others were held for it.
     if (waits && !track.waits) this.tick(nowMs);
+  }
+
+  /** Whether a frame of a track that nobody gave lately comes too late to be heard: what led has passed it long ago. */
+  #isOver({ end }: TrackState<Path>, stamp: number): boolean {
+    const led = this.#ledEnd;
+    if (!this.#hasMerged || led === undefined) return false;
+    const isSilent = end === undefined || ((led - end) | 0) > LAG_MS_MAX;
+    return isSilent && ((led - stamp) | 0) > OVER_MS;
   }
 
   /** A frame that was sent already tells how far its path lags, and whether it is the same encode still. */
@@ -291,7 +311,8 @@ export class PathMerge<Path extends MergePath> {
     if (track.end === undefined || track.intervalMs === 0) return true;
     if (track.held.length > HELD_FRAMES_MAX || this.#heldBytes > HELD_BYTES_MAX) return true;
     const isUneven = nowMs - track.unevenMs < UNEVEN_MS;
-    const isGap = ((next.stamp - track.end) | 0) > GAP_FRAMES * track.intervalMs + 1;
+    const gapMs = (next.stamp - track.end) | 0;
+    const isGap = gapMs > GAP_FRAMES * track.intervalMs + 1 && gapMs <= GAP_MS_MAX;
     const waits = isGap && this.#mayBeFilled(key, next, isUneven, nowMs);
     track.waits = waits && !isUneven;
     return !waits && !this.#isAhead(key, next.stamp);
@@ -347,6 +368,7 @@ export class PathMerge<Path extends MergePath> {
       if (path.leads(frame)) state.owes = true;
     }
     this.#emit(stamp === frame.dts ? frame : { ...frame, dts: stamp }, nowMs, path);
+    if (path.leads(frame)) this.#ledEnd = stamp;
     if (hash === 0 || !path.leads(frame)) return;
     this.#history.add(hash, stamp);
     for (const [other, match] of this.#matches) {

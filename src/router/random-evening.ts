@@ -334,6 +334,8 @@ export class Evening {
     }
     const wallMs = this.#stage.clock.wallMs();
     const [picture, sound] = [this.#checker.endMicros(0) / 1000, this.#checker.endMicros(1) / 1000];
+    // It began with sound alone.
+    if (picture === 0 || sound === 0) return;
     const aheadMs = picture - wallMs;
     const apartMs = Math.abs(picture - sound);
     this.#aheadMs.max = Math.max(this.#aheadMs.max, aheadMs);
@@ -376,9 +378,9 @@ export class Evening {
   }
 }
 
-/** How far stream time may be behind the clock: silence is borne for a second, lagging paths for three more, milliseconds. */
-const BEHIND_MS_MAX = 5500;
+/** How far stream time may be behind the clock: an encoder that is a little too slow is borne for three seconds, lagging paths for three more, milliseconds. */
+const BEHIND_MS_MAX = 6300;
 /** How far it may run ahead, milliseconds. */
 const AHEAD_MS_MAX = 15_000;
-/** How far picture and sound may end apart, milliseconds. */
-const APART_MS_MAX = 2500;
+/** How far picture and sound may end apart, milliseconds: where a path that lags by three seconds dies, its picture is held before its sound is filled. */
+const APART_MS_MAX = 3500;

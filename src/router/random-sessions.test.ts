@@ -20,3 +20,14 @@ test.each([1, 2, 3, 4, 5, 6, 7, 8])(
   },
   60_000,
 );
+
+test.each([
+  [105, 200],
+  [129, 200],
+  [141, 100],
+  [174, 200],
+  [269, 200],
+])("a beginning that once broke a rule, number %d: it holds", async (seed, seconds) => {
+  const { segments } = await Evening.run(seed, seconds);
+  expect(segments).toBeGreaterThan(seconds / 6);
+});

@@ -59,7 +59,7 @@ export interface RestFacts {
   readonly lateMs: number;
   /** How much later than another path the next picture may come. */
   readonly lagMs: number;
-  /** How much later it came at most since the session is on air. */
+  /** How far behind stream time may be since paths were merged: the one that is left may always have lagged. */
   readonly bridgedMs: number;
   /** For how long the gate has been holding a picture. */
   readonly heldMs: number;
@@ -74,10 +74,10 @@ export function restReason(facts: RestFacts): Exclude<InterruptionReason, Sessio
   const { afterMs, silentMs, isLate, lateMs, lagMs, bridgedMs, heldMs, behindMs, isDamaged } = facts;
   if (isDamaged) return "undecodable";
   if (behindMs < -AHEAD_MS_MAX) return "early";
-  // What was sent ahead of its time is still to be seen.
-  if (behindMs <= 0) return undefined;
+  // What was sent ahead of its time is still to be seen; sound alone that goes on beside a held picture is not worth the wait.
+  if (behindMs <= 0 && heldMs === 0) return undefined;
   if (silentMs >= afterMs + Math.min(LAG_MS_MAX, lagMs)) return "silent";
-  const isTooLate = isLate && lateMs >= LATE_SHARE * afterMs + bridgedMs;
+  const isTooLate = isLate && lateMs >= LATE_SHARE * afterMs;
   if (isTooLate || behindMs >= BEHIND_MS_MAX + bridgedMs) return "late";
   return heldMs >= afterMs ? "undecodable" : undefined;
 }

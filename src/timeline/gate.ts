@@ -142,7 +142,7 @@ export class Gate {
     session.clock.flush(this.#units);
     this.#deliver(session, session.clock, nowMs);
     this.timeline.close();
-    this.timeline.release(nowMs);
+    this.timeline.release(nowMs, this.#expectedLagMs);
   }
 
   /** Codec parameters of a track; they precede the frames that need them. */
@@ -170,7 +170,7 @@ export class Gate {
       return;
     }
     this.#take(session, session.clock, raw, stampMs, nowMs);
-    this.timeline.release(nowMs);
+    this.timeline.release(nowMs, this.#expectedLagMs);
   }
 
   /** Called some times a second: waits that end, pictures to hold, silence to fill. */
@@ -180,7 +180,7 @@ export class Gate {
     const { leader } = this.timeline;
     if (leader === undefined || this.#ended) return;
     this.#hold(leader, nowMs);
-    this.timeline.release(nowMs);
+    this.timeline.release(nowMs, this.#expectedLagMs);
     this.timeline.fillFollowers(nowMs);
   }
 
@@ -234,7 +234,7 @@ export class Gate {
     }
     const clock = this.#anchor(session, leader, nowMs);
     for (const { raw, stampMs, nowMs: arrivedMs } of frames) this.#take(session, clock, raw, stampMs, arrivedMs);
-    this.timeline.release(nowMs);
+    this.timeline.release(nowMs, this.#expectedLagMs);
   }
 
   #anchor(session: Session, leader: PendingFrame, nowMs: number): SessionClock<Lane, Unit> {

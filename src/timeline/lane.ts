@@ -7,6 +7,11 @@ import type { Arrival } from "./session-clock.ts";
 import { UnitQueue } from "./unit-queue.ts";
 import { type VideoSink, VideoStamper } from "./video-stamper.ts";
 
+/** How far a track may lag behind the leading one while it delivers, microseconds. */
+const LAG_MICROS_MAX = 4_000_000;
+/** How much further than usual. */
+const LATE_MICROS = 1_000_000;
+
 /** An access unit on its way through the gate. */
 export interface Unit extends Arrival<Lane> {
   readonly payload: Uint8Array;
@@ -69,6 +74,8 @@ export class Lane implements VideoSink<Unit> {
   usedMs: number = Number.NEGATIVE_INFINITY;
   frameCount = 0;
   byteCount = 0;
+  /** Least that it lagged behind the leading one in this session, microseconds. */
+  #usualLagMicros = Number.POSITIVE_INFINITY;
   readonly #sink: LaneSink;
   /** How stream time moves at segments that this lane has not reached. */
   readonly #drifts: { readonly micros: number; readonly segment: number }[] = [];
@@ -166,8 +173,15 @@ export class Lane implements VideoSink<Unit> {
     return unit.micros + shift + (unit.keyframe ? unit.durationMicros / 2 : 0);
   }
 
+  /** Notes how far it ends before the leading one, microseconds. Answers whether too far for one that delivers: players stand still without it. */
+  lags(micros: number): boolean {
+    this.#usualLagMicros = Math.min(this.#usualLagMicros, Math.max(0, micros));
+    return micros > Math.min(LAG_MICROS_MAX, this.#usualLagMicros + LATE_MICROS);
+  }
+
   /** Another session begins at `startMicros`: of what waits only sound from before is still of use. Answers how many units are not. */
   handOver(startMicros: number): number {
+    this.#usualLagMicros = Number.POSITIVE_INFINITY;
     if (this.audio === undefined) return this.waiting.clear();
     this.joinsMicros = startMicros;
     let dropped = 0;

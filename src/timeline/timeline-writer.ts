@@ -23,8 +23,6 @@ import type { AnnouncedTrack, GateCounters, TimelineOptions, TimelinePorts } fro
 const LEADER_PATIENCE_MS = 300;
 /** Time without a track's frames after which its holes are filled, milliseconds. */
 const FOLLOWER_PATIENCE_MS = 1000;
-/** How far a track may lag behind the leading one while it delivers, microseconds. */
-const LAG_MICROS_MAX = 4_000_000;
 /** What rounding to ticks of picture may take from a distance, microseconds. */
 const TICK_MICROS = 10;
 /** How far behind the leading track filling ends, microseconds: what comes back late is then still used. */
@@ -157,17 +155,18 @@ export class TimelineWriter implements LaneSink {
     if (queue.push(unit)) this.counters.dropped++;
   }
 
-  /** Lets the followers' units through that the leading track has passed, or that waited long enough for one that stands still. */
-  release(nowMs: number): void {
+  /** Lets the followers' units through that the leading track has passed, or that waited long enough for one that stands still and is not expected to lag. */
+  release(nowMs: number, expectedLagMs: number): void {
     const { leader } = this;
     const frontier = leader?.endMicros;
     if (leader === undefined || frontier === undefined) return;
-    const stalled = nowMs - leader.arrivedMs > LEADER_PATIENCE_MS;
+    const patienceMs = LEADER_PATIENCE_MS + expectedLagMs;
+    const stalled = nowMs - leader.arrivedMs > patienceMs;
     for (const lane of this.lanes) {
       if (lane === leader) continue;
       for (let unit = lane.waiting.head; unit !== undefined; unit = lane.waiting.head) {
         if (lane.startOf(unit) >= frontier) {
-          if (!stalled || nowMs - unit.nowMs <= LEADER_PATIENCE_MS || !this.#fits(lane, unit)) break;
+          if (!stalled || nowMs - unit.nowMs <= patienceMs || !this.#fits(lane, unit)) break;
         }
         lane.waiting.take();
         if (!this.#stamping.stamp(lane, unit)) this.counters.dropped++;
@@ -196,10 +195,12 @@ export class TimelineWriter implements LaneSink {
     const frontier = this.leader?.endMicros;
     if (frontier === undefined) return;
     for (const lane of this.lanes) {
-      if (lane === this.leader || lane.waiting.length > 0) continue;
+      if (lane === this.leader) continue;
       const lag = frontier - (lane.endMicros ?? this.series.originOf(lane));
+      const isLate = lane.lags(lag);
+      if (lane.waiting.length > 0) continue;
       const isSilent = nowMs - lane.usedMs >= FOLLOWER_PATIENCE_MS;
-      if (lag <= FILL_MARGIN_MICROS || (!isSilent && lag <= LAG_MICROS_MAX)) continue;
+      if (lag <= FILL_MARGIN_MICROS || (!isSilent && !isLate)) continue;
       lane.close();
       const until = frontier - FILL_MARGIN_MICROS;
       if (!this.#stamping.fill(lane, until, false)) this.#moveTo(lane, microsToTicks(until, lane.track.timescale));
