@@ -219,7 +219,7 @@ function Sessions({ name, health, nowMs }: { name: string; health: StreamHealth;
               <td data-label="State">
                 {STATE_WORDS[state]} {health.sessions.length > 1 && <span class="quiet">{role}</span>}{" "}
                 {problem !== null && (
-                  <span title={problem}>
+                  <span class="encoder-problem" title={problem}>
                     <Icon name="warning" /> not decodable
                   </span>
                 )}{" "}
