@@ -378,8 +378,8 @@ export class Evening {
   }
 }
 
-/** How far stream time may be behind the clock: an encoder that is a little too slow is borne for three seconds, lagging paths for three more, milliseconds. */
-const BEHIND_MS_MAX = 6300;
+/** How far stream time may be behind the clock: an encoder that is a little too slow is borne for three seconds, lagging paths for three more, and it takes a gap and a tick to notice, milliseconds. */
+const BEHIND_MS_MAX = 6500;
 /** How far it may run ahead, milliseconds. */
 const AHEAD_MS_MAX = 15_000;
 /** How far picture and sound may end apart, milliseconds: where a path that lags by three seconds dies, its picture is held before its sound is filled. */
