@@ -27,6 +27,7 @@ test.each([
   [141, 100],
   [174, 200],
   [269, 200],
+  [507, 900],
 ])("a beginning that once broke a rule, number %d: it holds", async (seed, seconds) => {
   const { segments } = await Evening.run(seed, seconds);
   expect(segments).toBeGreaterThan(seconds / 6);

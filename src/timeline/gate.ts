@@ -34,6 +34,8 @@ const HOLD_AFTER_MS_MAX = 2500;
 const EXPECTED_LAG_MS_MAX = 3000;
 /** How far behind the encoder's usual delay a held picture ends, microseconds: frames that are only late still find their place. */
 const HOLD_MARGIN_MICROS = 250_000;
+/** How far from its first picture the stamps of what came before that may be, milliseconds. */
+const START_APART_MS_MAX = 3000;
 /** How far behind a leading track that delivers nothing useful may end before it is held, microseconds. */
 const HOLD_BEHIND_MICROS = 500_000;
 /** Longest usual delay that another session is placed by, microseconds: what is more was a fault of the session before. */
@@ -233,7 +235,13 @@ export class Gate {
       this.timeline.begin(session.start.tracks, session.startMicros, startWallMs);
     }
     const clock = this.#anchor(session, leader, nowMs);
-    for (const { raw, stampMs, nowMs: arrivedMs } of frames) this.#take(session, clock, raw, stampMs, arrivedMs);
+    let isBefore = true;
+    for (const one of frames) {
+      isBefore &&= one !== leader;
+      // What came before the encoder's clock jumped says nothing of where the session is.
+      if (isBefore && Math.abs(one.stampMs - leader.stampMs) > START_APART_MS_MAX) this.counters.dropped++;
+      else this.#take(session, clock, one.raw, one.stampMs, one.nowMs);
+    }
     this.timeline.release(nowMs, this.#expectedLagMs);
   }
 
