@@ -1,5 +1,6 @@
 import { AV_FRAME_FLAG_CORRUPT, AVERROR_INVALIDDATA, FF_DECODE_ERROR_MISSING_REFERENCE } from "node-av/constants";
-import { type CodecContext, FFmpegError, Frame, Packet } from "node-av/lib";
+import { type CodecContext, FFmpegError, type Frame } from "node-av/lib";
+import { tryDecodeOne } from "#codecs/decode-one.ts";
 import { openVideoDecoder } from "#codecs/video-decoder.ts";
 import type { VideoCodec } from "#media/track.ts";
 import type { KeyframeVerdict } from "./picture-wire.ts";
@@ -31,31 +32,17 @@ export async function decodeKeyframe(
 
 /** Decodes with a decoder that is used once, and frees it. */
 async function decode(context: CodecContext, keyframe: Uint8Array): Promise<DecodedKeyframe> {
-  const packet = new Packet();
-  packet.alloc();
-  const picture = new Frame();
-  picture.alloc();
-  let isThere = false;
-  try {
-    packet.data = Buffer.from(keyframe.buffer, keyframe.byteOffset, keyframe.byteLength);
-    const sent = await context.sendPacket(packet);
-    await context.sendPacket(null);
-    isThere = context.receiveFrameSync(picture) >= 0;
-    if (sent === AVERROR_INVALIDDATA)
-      return damaged("its keyframes break the rules of the codec", isThere ? picture : undefined);
-    FFmpegError.throwIfError(sent, "decode a keyframe");
-    if (!isThere) return { verdict: "unknown", why: "it gives no picture by itself", picture: undefined };
-    // What refers to pictures before it is not whole without them, and damaged no more than that.
-    const errors = picture.decodeErrorFlags & ~FF_DECODE_ERROR_MISSING_REFERENCE;
-    if (errors !== 0) return damaged("parts of its keyframes are missing or make no sense", picture);
-    const isUnsure = picture.decodeErrorFlags !== 0 || (picture.flags & AV_FRAME_FLAG_CORRUPT) !== 0;
-    if (isUnsure) return { verdict: "unknown", why: "it needs pictures from before it", picture };
-    return { verdict: "intact", why: "", picture };
-  } finally {
-    if (!isThere) picture.free();
-    packet.free();
-    context.freeContext();
-  }
+  const { sent, picture } = await tryDecodeOne(context, keyframe);
+  if (sent === AVERROR_INVALIDDATA) return damaged("its keyframes break the rules of the codec", picture);
+  if (sent < 0) picture?.free();
+  FFmpegError.throwIfError(sent, "decode a keyframe");
+  if (picture === undefined) return { verdict: "unknown", why: "it gives no picture by itself", picture };
+  // What refers to pictures before it is not whole without them, and damaged no more than that.
+  const errors = picture.decodeErrorFlags & ~FF_DECODE_ERROR_MISSING_REFERENCE;
+  if (errors !== 0) return damaged("parts of its keyframes are missing or make no sense", picture);
+  const isUnsure = picture.decodeErrorFlags !== 0 || (picture.flags & AV_FRAME_FLAG_CORRUPT) !== 0;
+  if (isUnsure) return { verdict: "unknown", why: "it needs pictures from before it", picture };
+  return { verdict: "intact", why: "", picture };
 }
 
 function damaged(why: string, picture: Frame | undefined): DecodedKeyframe {
